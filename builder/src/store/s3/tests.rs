@@ -159,6 +159,20 @@ fn the_begin_of_an_upload_is_not_repeated() {
     assert_eq!(*requests.lock().unwrap(), ["POST"]);
 }
 
+/// A server that ignores the range of a request sends the whole object.
+#[test]
+fn an_answer_that_would_fill_the_memory_is_not_read() {
+    const LONG: &str = "HTTP/1.1 200 OK\r\nLast-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\nETag: \"e\"\r\n\
+                        Content-Length: 2147483648\r\n\r\n";
+    let (store, requests) = start(|_| Behavior::Stall(LONG));
+    let error = store.read("a", 0..10, &mut std::io::sink()).unwrap_err();
+    let wanted = "reading s3://lab/run/a: the answer of the server is longer than 64 MiB";
+    assert_eq!(error.to_string(), wanted);
+    assert_eq!(*requests.lock().unwrap(), ["GET"]);
+    // No bytes follow the length of an object.
+    assert_eq!(store.size("a").unwrap(), Some(2 << 30));
+}
+
 #[test]
 fn a_slow_answer_is_no_stalled_one() {
     let (store, requests) = start(|_| Behavior::Crawl(WHOLE));

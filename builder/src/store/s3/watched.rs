@@ -25,6 +25,8 @@ use tokio::time::{Instant, timeout_at};
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// The number of bytes of a request that count as progress once the connection has taken them.
 const PIECE: usize = 64 << 10;
+/// The largest length of an answer; those to the requests for parts of an object are much shorter.
+const LARGEST: u64 = 64 << 20;
 /// How many times as long a server may be silent while it puts the parts of an object together.
 const COMPLETION: u32 = 5;
 
@@ -66,7 +68,7 @@ struct WatchedClient {
 }
 
 impl HttpService for WatchedClient {
-    /// Sends a request and receives the whole answer, which has at most a few MiB.
+    /// Sends a request and receives the whole answer.
     fn call<'s, 'f>(
         &'s self,
         request: HttpRequest,
@@ -105,9 +107,11 @@ impl WatchedClient {
     ) -> Result<HttpResponse, HttpError> {
         let mut response = self.http.execute(request).await.map_err(failed)?;
         watch.note();
+        must_be_short(response.content_length().unwrap_or(0))?;
         let mut bytes = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(cut)? {
             watch.note();
+            must_be_short((bytes.len() + piece.len()) as u64)?;
             bytes.extend_from_slice(&piece);
         }
         let mut answer = HttpResponse::new(HttpResponseBody::from(bytes));
@@ -228,6 +232,15 @@ impl fmt::Display for Stalled {
 }
 
 impl Error for Stalled {}
+
+/// Refuses an answer that would fill the memory, such as the whole object from a server that ignores the range of a request.
+fn must_be_short(length: u64) -> Result<(), HttpError> {
+    if length <= LARGEST {
+        return Ok(());
+    }
+    let error = io::Error::other("the answer of the server is longer than 64 MiB");
+    Err(HttpError::new(HttpErrorKind::Unknown, error))
+}
 
 /// Turns the error of an answer that ended too early into one of the library, which repeats the request.
 fn cut(error: reqwest::Error) -> HttpError {
