@@ -117,10 +117,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let sources = inputs.sources(cluster, &state.certs, snapshot.as_ref(), &overlays);
     let locked = job.inputs(&sources.nodes, base, &lock)?;
     let plans = job.plans(&sources.nodes, base)?;
-    if let Some(manifest) = job.built_before(&sources, &plans)? {
-        if let Some(key) = signing_key {
-            publication::sign_finished(&job.work.output.out, &manifest, &key)?;
-        }
+    if let Some(manifest) = job.built_before(&sources, &plans, signing_key.as_ref())? {
         let _step = interrupt::uninterrupted();
         job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);

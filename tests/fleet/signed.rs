@@ -1,6 +1,7 @@
 //! Checks that the signature of a fleet covers its record and all of its clusters, and what `merge` requires and signs.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 
 use serde_json::Value;
 
@@ -234,19 +235,29 @@ fn shards_that_nobody_has_signed_do_not_join() {
 }
 
 #[test]
-fn a_worker_that_starts_again_signs_what_it_has_built_before() {
+fn a_worker_that_starts_again_signs_no_image_of_another() {
     let scene = with_keys();
     key(&scene, "ada", "ed25519", "");
     shard(&scene, "1/2", "one");
     shard(&scene, "2/2", "two");
-    let written = || {
-        let image = fs::metadata(scene.at("two/home/home-2.img")).unwrap();
-        image.modified().unwrap()
-    };
-    let before = written();
-    fs::remove_file(scene.at("two/home/SHA256SUMS.sig")).unwrap();
+    let image = scene.at("two/home/home-2.img");
+    let written = || fs::metadata(&image).unwrap().modified().unwrap();
+    let (before, built) = (written(), digest(&image));
     shard(&scene, "2/2", "two");
     assert_eq!(written(), before);
+
+    // Whoever can write to the directory makes everything fit but the signature.
+    let writable = fs::OpenOptions::new().write(true).open(&image).unwrap();
+    writable.write_all_at(b"other", 0).unwrap();
+    let other = digest(&image);
+    for file in ["two/home/manifest.json", "two/home/SHA256SUMS"] {
+        let text = scene.text(file);
+        assert!(text.contains(&built), "{file}");
+        scene.file(file, &text.replace(&built, &other));
+    }
+    fs::remove_file(scene.at("two/home/SHA256SUMS.sig")).unwrap();
+    shard(&scene, "2/2", "two");
+    assert_eq!(digest(&image), built);
     let merge = ["merge", "one", "two", "--out", "merged"];
     scene
         .bare(&[&merge[..], &["--allowed-signers", "allowed"]].concat())

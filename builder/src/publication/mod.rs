@@ -25,9 +25,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::apply::{OutputFolder, Staged};
+use crate::file::if_exists;
 use crate::interrupt;
 use crate::plan::Plan;
-use crate::report::{self, Attachment, FleetRecord, InputRecord, Manifest};
+use crate::report::{self, Attachment, FleetRecord, InputRecord, Manifest, SIGNATURE};
 
 pub(crate) use publishing::Publishing;
 pub(crate) use signature::{check, check_fleet, signed_manifests};
@@ -109,12 +110,11 @@ pub(crate) fn attach_common(
     Ok(attachments)
 }
 
-/// Signs the digest list of images that an earlier run has finished.
-pub(crate) fn sign_finished(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<()> {
-    let signature = key.sign(manifest.sums()?.as_bytes())?;
-    let out = OutputFolder::open(folder)?;
-    let _step = interrupt::uninterrupted();
-    report::write_signature(&out, &signature)
+/// Returns whether a directory has the signature of this key of the digest list that belongs to a manifest.
+pub(crate) fn is_signed(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<bool> {
+    let signature = if_exists(fs_err::read(folder.join(SIGNATURE)))?;
+    let sums = manifest.sums()?;
+    Ok(signature.is_some_and(|signature| key.has_signed(&signature, sums.as_bytes())))
 }
 
 /// Signs a digest list of the record of a fleet and of the lists of its clusters, all of which must be written.

@@ -79,6 +79,16 @@ impl SigningKey {
         };
         Ok(signature.to_pem(LineEnding::LF)?)
     }
+
+    /// Returns whether this is the signature of a message by this key.
+    pub(super) fn has_signed(&self, signature: &[u8], message: &[u8]) -> bool {
+        let public = match self {
+            Self::File(key) => key.public_key(),
+            Self::Agent { public, .. } => public,
+        };
+        SshSig::from_pem(signature)
+            .is_ok_and(|signature| public.verify(NAMESPACE, message, &signature).is_ok())
+    }
 }
 
 /// Returns why this program cannot sign with a private key, or `None` if it can.

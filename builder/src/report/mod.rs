@@ -200,14 +200,9 @@ pub(crate) fn write_files(
     write_manifest(out, MANIFEST, manifest)?;
     out.write(SUMS, manifest.sums()?.as_bytes(), 0o644)?;
     if let Some(signature) = signature {
-        write_signature(out, signature)?;
+        out.write(SIGNATURE, signature.as_bytes(), 0o644)?;
     }
     out.remove(PENDING_MANIFEST)
-}
-
-/// Writes the signature of the digest list.
-pub(crate) fn write_signature(out: &OutputFolder, signature: &str) -> Result<()> {
-    out.write(SIGNATURE, signature.as_bytes(), 0o644)
 }
 
 /// Writes the manifest with mode 0600, because it has digests of files that hold passwords: see [`Manifest::shown`].

@@ -9,7 +9,7 @@ use crate::description::ClusterDescription;
 use crate::fleet::{Fleet, FleetCluster, SelectedCluster};
 use crate::pki::{self, StateDirectory};
 use crate::plan::Plan;
-use crate::publication::{Publishing, SigningKey};
+use crate::publication::{self, Publishing, SigningKey};
 use crate::report::{self, FleetRecord, Manifest, Sources};
 use crate::secret::Secret;
 use crate::spec::{ArchiveSource, Cluster, Publish, Purpose};
@@ -33,17 +33,25 @@ impl Job {
     }
 
     /// Returns the manifest of the images if a worker built all of them before: another worker of the same shard, or the
-    /// same one before it was killed. Files that are not as they were built count for nothing.
+    /// same one before it was killed. Files that are not as they were built count for nothing. If a key is given, neither do images that
+    /// it has not signed: a manifest can be written to fit any image.
     pub(crate) fn built_before(
         &self,
         sources: &Sources<'_>,
         plans: &[Plan],
+        signing_key: Option<&SigningKey>,
     ) -> Result<Option<Manifest>> {
         if self.work.nodes.shard.is_none() {
             return Ok(None);
         }
         let output = &self.work.output;
         let built = report::built_before(sources, plans, output, self.threads())?;
+        let built = match (built, signing_key) {
+            (Some(manifest), Some(key)) => {
+                publication::is_signed(&output.out, &manifest, key)?.then_some(manifest)
+            }
+            (built, _) => built,
+        };
         let publishing = self.publishing(sources.nodes.cluster);
         Ok(built.filter(|manifest| publishing.is_that_of(manifest, &output.out)))
     }
