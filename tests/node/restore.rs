@@ -98,6 +98,47 @@ fn a_transfer_ends_an_earlier_one_that_does_not_end() {
     assert_eq!(node.read("data/restore/snapshot.db"), "whole");
 }
 
+/// The digest of a large snapshot takes minutes, in which the command may run again.
+#[test]
+fn a_transfer_that_is_checked_does_not_harm_a_later_one() {
+    let node = Node::new();
+    let [bin, checks, go] = ["bin", "checks", "go"].map(|name| node.at(name).display().to_string());
+    let slow = format!(
+        "#!/bin/sh\nmkdir {checks} 2>/dev/null && until [ -e {go} ]; do sleep 0.01; done\necho {SHA256}\n"
+    );
+    fs::write(node.at("bin/sha256sum"), slow).unwrap();
+    fs::set_permissions(node.at("bin/sha256sum"), fs::Permissions::from_mode(0o755)).unwrap();
+    let take = || {
+        let mut transfer = Command::new("dash");
+        transfer.arg(node.at("program")).args(["take", SHA256]);
+        transfer.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
+        transfer
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        transfer.spawn().unwrap()
+    };
+    let wait_for = |path: &str| {
+        while !node.at(path).exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let mut earlier = take();
+    earlier.stdin.take().unwrap().write_all(b"whole").unwrap();
+    wait_for("checks");
+    let mut later = take();
+    let mut input = later.stdin.take().unwrap();
+    input.write_all(b"who").unwrap();
+    wait_for(&format!("data/restore/snapshot.db.{}", later.id()));
+    fs::write(node.at("go"), "").unwrap();
+    assert_eq!(earlier.wait().unwrap().code(), Some(1));
+    input.write_all(b"le").unwrap();
+    drop(input);
+    assert!(later.wait().unwrap().success());
+    assert_eq!(node.read("data/restore/snapshot.db"), "whole");
+    assert_eq!(node.read("data/restore/sha256"), format!("{SHA256}\n"));
+}
+
 /// Otherwise a full disk would keep the command from being repeated.
 #[test]
 fn what_an_interrupted_transfer_has_left_counts_as_free() {
