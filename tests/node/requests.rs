@@ -104,7 +104,7 @@ fn a_forced_member_serves_once_it_has_saved_a_snapshot() {
         node.write("data/force-new-cluster", "");
         let etcd = format!("cp $CONFIGURED $RUN/told; printf '{log}' >$1");
         node.call(&format!(
-            "CONFIG=$RUN/built; become_etcd() {{ {etcd}; }}; {ALONE}; force"
+            "{ENDS}; CONFIG=$RUN/built; become_etcd() {{ {etcd}; }}; {ALONE}; force"
         ))
     };
     // The snapshot lists the other members.
@@ -112,6 +112,9 @@ fn a_forced_member_serves_once_it_has_saved_a_snapshot() {
     let waits = "etcd-node: waiting to force a new cluster: etcd has saved no snapshot of this node's data: became leader. It is tried again.";
     assert!(said.contains(waits), "{said}");
     assert_eq!(node.read("data/node/forced"), "unfinished\n");
+    let said = force("panic: failed to open database\\n\\nmain()\\n\\tbackend.go:75 +0x15a\\n");
+    let why = "saved no snapshot of this node's data: panic: failed to open database. It is tried";
+    assert!(said.contains(why), "{said}");
 
     force("became leader\\nsaved snapshot\\n");
     let told = node.read("run/told");
