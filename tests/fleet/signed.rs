@@ -234,6 +234,33 @@ fn shards_that_nobody_has_signed_do_not_join() {
     scene.file("allowed", &allowed);
 }
 
+/// A shell runs `client/etcdctl.env`, and `client/ssh_config` can name commands.
+#[test]
+fn the_signature_of_a_shard_covers_the_files_of_the_operator() {
+    let scene = with_keys();
+    key(&scene, "ada", "ed25519", "");
+    shard(&scene, "1/2", "one");
+    shard(&scene, "2/2", "two");
+    let line = ["merge", "one", "two", "--out", "merged"];
+    let merge = || scene.bare(&[&line[..], &["--allowed-signers", "allowed"]].concat());
+    let name = "one/home/client/etcdctl.env";
+    let built = digest(&scene.at(name));
+    scene.file(name, "touch eve\n");
+    let other = digest(&scene.at(name));
+    let changed = format!(
+        "{name} was changed after its build: its SHA-256 is {other}, the manifest has {built}"
+    );
+    merge().refused_naming(3, &[&changed]);
+
+    // The manifest of whoever has changed the file has its digest.
+    let manifest = scene.text("one/home/manifest.json");
+    assert!(manifest.contains(&built), "{manifest}");
+    scene.file("one/home/manifest.json", &manifest.replace(&built, &other));
+    let unsigned = "checking the signatures of one: one/home/SHA256SUMS is signed, but manifest.json has other digests";
+    merge().refused_naming(3, &[unsigned]);
+    assert!(!scene.at("merged").exists());
+}
+
 #[test]
 fn a_worker_that_starts_again_signs_no_image_of_another() {
     let scene = with_keys();
