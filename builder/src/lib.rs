@@ -159,6 +159,10 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     let signing_key = job.fleet_key(fleet, parts.first())?;
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
+    let old_list = match &signing_key {
+        Some(key) if !is_whole => publication::signed_list(out.path(), key)?,
+        _ => None,
+    };
     match is_whole {
         true => report::withdraw_fleet(&out)?,
         false => report::withdraw_fleet_list(&out)?,
@@ -175,13 +179,25 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         let _step = interrupt::uninterrupted();
         report::write_fleet(&out, &record)?;
     }
-    // With `--only`, the record may be missing, or that of another description.
-    if let Some(key) = signing_key
-        && FleetRecord::read(out.path())?.as_ref() == Some(&record)
-    {
-        publication::sign_fleet(&out, &record, &key)?;
+    match signing_key {
+        Some(key) if is_whole => publication::sign_fleet(&out, &record, &key)?,
+        Some(key) => {
+            let built = parts.iter().map(|part| part.cluster.name.as_str());
+            let built: Vec<&str> = built.collect();
+            let old_list = old_list.as_deref();
+            let objection = publication::renew_fleet(&out, &record, &built, old_list, &key)?;
+            job.note(objection.map(|why| unsigned_fleet(&why)).as_slice());
+        }
+        None => {}
     }
     Ok(record)
+}
+
+/// Returns the note about a part of a fleet after whose build the fleet has no signature.
+fn unsigned_fleet(why: &str) -> String {
+    format!(
+        "the fleet is not signed, only the clusters of this build are: {why}; build the whole fleet with `--sign`, without `--only`, to sign it"
+    )
 }
 
 /// Returns the content with which a new cluster begins, if the user names a snapshot.

@@ -123,8 +123,52 @@ fn a_part_of_a_fleet_that_is_built_again_is_signed_with_the_whole() {
         "lab.toml",
         &format!("{TEMPLATE}[etcd]\nheartbeat-interval = 400\n"),
     );
-    scene.build(&[&only[..], &["--sign", "ada"]].concat());
+    let told = scene.build(&[&only[..], &["--sign", "ada"]].concat());
+    unsigned(
+        &told,
+        "fleet.json is missing or that of another description",
+    );
     verify(&scene).refused_naming(3, &["images/SHA256SUMS has no signature"]);
+}
+
+/// Asserts that a build of a part of a fleet has left the fleet without a signature, and says why.
+#[track_caller]
+fn unsigned(told: &Outcome, why: &str) {
+    let note = format!(
+        "the fleet is not signed, only the clusters of this build are: {why}; build the whole fleet with `--sign`, without `--only`, to sign it\n"
+    );
+    assert!(told.stderr.contains(&note), "{}", told.stderr);
+}
+
+#[test]
+fn a_part_of_a_fleet_signs_no_other_cluster() {
+    let scene = signed();
+    let allowed = scene.text("allowed");
+    copy(&scene, "images", "before");
+    let only = |key: &str| scene.build(&["--fleet", "fleet.toml", "--only", "west", "--sign", key]);
+    key(&scene, "eve", "ed25519", "");
+    unsigned(
+        &only("eve"),
+        "before, SHA256SUMS had no signature by this key",
+    );
+    assert!(!scene.at("images/SHA256SUMS.sig").exists());
+
+    // A cluster that was signed earlier, or is missing.
+    scene.file("allowed", &allowed);
+    scene.file(
+        "lab.toml",
+        &format!("{TEMPLATE}[hosts]\n\"192.168.0.9\" = [\"printer\"]\n"),
+    );
+    let other = "home/SHA256SUMS is not the one that was signed before";
+    for earlier in [Some("before/home"), None] {
+        scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+        match earlier {
+            Some(earlier) => copy(&scene, earlier, "images/home"),
+            None => fs::remove_dir_all(scene.at("images/home")).unwrap(),
+        }
+        unsigned(&only("ada"), other);
+        verify(&scene).refused_naming(3, &["images/SHA256SUMS has no signature"]);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::apply::{OutputFolder, Staged};
 use crate::file::if_exists;
 use crate::interrupt;
 use crate::plan::Plan;
-use crate::report::{self, Attachment, FleetRecord, InputRecord, Manifest, SIGNATURE};
+use crate::report::{self, Attachment, FLEET, FleetRecord, InputRecord, Manifest, SIGNATURE, SUMS};
 
 pub(crate) use publishing::Publishing;
 pub(crate) use signature::{check, check_fleet, signed_manifests};
@@ -117,12 +117,48 @@ pub(crate) fn is_signed(folder: &Path, manifest: &Manifest, key: &SigningKey) ->
     Ok(signature.is_some_and(|signature| key.has_signed(&signature, sums.as_bytes())))
 }
 
+/// Returns the digest list of a directory if it has the signature of this key.
+pub(crate) fn signed_list(folder: &Path, key: &SigningKey) -> Result<Option<String>> {
+    let signature = if_exists(fs_err::read(folder.join(SIGNATURE)))?;
+    let list = if_exists(fs_err::read(folder.join(SUMS)))?;
+    let list = list.and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok(list
+        .filter(|it| signature.is_some_and(|signature| key.has_signed(&signature, it.as_bytes()))))
+}
+
 /// Signs a digest list of the record of a fleet and of the lists of its clusters, all of which must be written.
 pub(crate) fn sign_fleet(out: &OutputFolder, record: &FleetRecord, key: &SigningKey) -> Result<()> {
+    sign_list(out, &record.sums(out.path())?, key)
+}
+
+/// Signs a fleet of which only some clusters were `built` if everything else is as in the `old` list, which the key had signed: whoever can
+/// write to the directory can put an earlier signed build in the place of another cluster. Returns why it does not sign.
+pub(crate) fn renew_fleet(
+    out: &OutputFolder,
+    record: &FleetRecord,
+    built: &[&str],
+    old: Option<&str>,
+    key: &SigningKey,
+) -> Result<Option<String>> {
     let list = record.sums(out.path())?;
+    let is_same = FleetRecord::read(out.path())?.as_ref() == Some(record);
+    let objection = match old {
+        _ if !is_same => Some(format!("{FLEET} is missing or that of another description")),
+        None => Some(format!("before, {SUMS} had no signature by this key")),
+        Some(old) => record
+            .first_change(old, &list, built)
+            .map(|name| format!("{name} is not the one that was signed before")),
+    };
+    if objection.is_none() {
+        sign_list(out, &list, key)?;
+    }
+    Ok(objection)
+}
+
+fn sign_list(out: &OutputFolder, list: &str, key: &SigningKey) -> Result<()> {
     let signature = key.sign(list.as_bytes())?;
     let _step = interrupt::uninterrupted();
-    report::write_fleet_list(out, &list, &signature)
+    report::write_fleet_list(out, list, &signature)
 }
 
 /// Returns the address of the directory of published images, as their list for Imager has it.

@@ -140,6 +140,13 @@ impl FleetRecord {
         fleet_list::text(folder, self.present())
     }
 
+    /// Returns the first file that has not the same digest in two digest lists of the fleet. The lists of the clusters that were `built`
+    /// in between may differ.
+    pub(crate) fn first_change(&self, old: &str, new: &str, built: &[&str]) -> Option<String> {
+        let others = self.present().filter(|name| !built.contains(name));
+        fleet_list::first_change(old, new, others)
+    }
+
     /// Returns the directories of the clusters. Fails unless the digest list of the fleet has exactly the record and the lists of these
     /// clusters. The caller has checked who signed it.
     pub(crate) fn listed_folders(&self, folder: &Path) -> Result<Vec<PathBuf>> {

@@ -41,6 +41,26 @@ pub(crate) fn list_of(cluster: &str) -> String {
     format!("{cluster}/{SUMS}")
 }
 
+/// Returns the first file that has not the same digest in both lists: the record of the fleet, or the list of one of these clusters.
+pub(super) fn first_change<'a>(
+    old: &str,
+    new: &str,
+    clusters: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let lists = clusters.map(list_of);
+    let mut names = [FLEET.to_owned()].into_iter().chain(lists);
+    names.find(|name| {
+        let found = line_of(new, name);
+        found.is_none() || found != line_of(old, name)
+    })
+}
+
+/// Returns the line of a list about a file.
+fn line_of<'a>(list: &'a str, name: &str) -> Option<&'a str> {
+    let is_named = |line: &&str| line.split_once("  ").is_some_and(|(_, it)| it == name);
+    list.lines().find(is_named)
+}
+
 /// Compares the list with the directory. A fleet that is not signed has none.
 pub(super) fn check<'a>(
     folder: &Path,
