@@ -1,11 +1,12 @@
 //! Checks that whoever can write to a store, but cannot sign, gets no image of his own onto a card.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use serde_json::Value;
 
 use super::registry::Registry;
-use super::server::Server;
+use super::server::{Fault, Server};
 use super::{FLASH, IDENTITY, RECIPIENT, SENT, build, run};
 use crate::support::scene::{Outcome, Scene};
 use crate::support::signer::key;
@@ -143,6 +144,21 @@ fn what_nobody_has_signed_is_not_taken_from_a_store() {
     refused(&scene, &server, &["is not among the allowed signers"]);
 }
 
+/// Verifies while each of three indexes is replaced as soon as it was read.
+fn with_indexes_read_once(server: &Server, verify: impl Fn() -> Outcome) -> Outcome {
+    let mut objects = BTreeMap::new();
+    server.change(|all| objects.clone_from(all));
+    server.fail(|request, before| {
+        let is_first = before == 0 && request.is("GET", "index.json");
+        is_first.then_some(Fault::Spoil)
+    });
+    let told = verify().done();
+    assert_eq!(server.count("GET", "index.json"), 3);
+    server.fail(|_, _| None);
+    server.change(|all| *all = objects);
+    told
+}
+
 #[test]
 fn the_signature_of_every_cluster_of_a_fleet_is_checked() {
     let (scene, server) = (crate::fleet::scene(), Server::start());
@@ -173,6 +189,7 @@ fn the_signature_of_every_cluster_of_a_fleet_is_checked() {
         1,
         "{told}"
     );
+    assert_eq!(with_indexes_read_once(&server, verify).stdout, told);
     // A card gets the image of a cluster.
     let flash = [
         "flash",

@@ -10,7 +10,7 @@ use crate::failure::Kind;
 use crate::progress::Progress;
 use crate::publication;
 use crate::report::{self, FLEET, MANIFEST, SIGNATURE, SUMS};
-use crate::store::StoredBuild;
+use crate::store::{OpenedIndex, StoredBuild};
 
 /// What a signature is checked against.
 pub(super) struct Signature<'a> {
@@ -36,11 +36,13 @@ impl<'a> Signature<'a> {
         }
     }
 
-    /// Checks the signature of a build, and of a fleet also those of its clusters, whose digest lists that of the fleet contains.
-    pub(super) fn signers(&self, build: &StoredBuild) -> Result<String> {
+    /// Checks the signature of a build, and of a fleet also those of its clusters, whose digest lists that of the fleet contains. Returns
+    /// who signed, and the indexes of what is signed.
+    pub(super) fn signers(&self, build: &StoredBuild) -> Result<(String, Vec<OpenedIndex>)> {
+        let mut indexes = vec![build.index()];
         let has_record = build.files().any(|(name, _)| name == FLEET);
         if !has_record && build.parts().next().is_none() {
-            return self.check(build, "");
+            return Ok((self.check(build, "")?, indexes));
         }
         self.get(build, "", [FLEET, SUMS, SIGNATURE])?;
         let signer = publication::check(build.folder(), self.allowed, self.now);
@@ -51,11 +53,13 @@ impl<'a> Signature<'a> {
             signers.insert(self.check(&cluster, &format!("{part}/"))?);
             let list = cluster.files().find(|(name, _)| *name == SUMS);
             lists.extend(list.map(|(_, sha256)| (report::list_of(part), sha256.to_owned())));
+            indexes.push(cluster.index());
         }
         let lists = lists.iter().map(|(name, sha256)| (&**name, &**sha256));
         let listed = report::must_be_listed(build.folder(), build.files().chain(lists));
         listed.with_context(|| checking(build))?;
-        Ok(signers.into_iter().collect::<Vec<_>>().join(", "))
+        let signers: Vec<String> = signers.into_iter().collect();
+        Ok((signers.join(", "), indexes))
     }
 
     /// Gets the manifest, the digest list and its signature, with a text before their names, and returns who signed. The list must

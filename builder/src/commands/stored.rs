@@ -86,18 +86,20 @@ pub(super) fn verify(
         ));
     }
     let progress = progress::stderr(voice.quiet);
-    let signer = match &options.allowed_signers {
+    let access = &environment.stores;
+    let check = match &options.allowed_signers {
         Some(allowed) => {
             let cache = run::local_cache(None, environment)?;
             let identity = options.identity.as_deref();
-            let build = StoredBuild::open(address, identity, &environment.stores, cache)?;
+            let build = StoredBuild::open(address, identity, access, cache)?;
             let signature = Signature::new(allowed, environment, &*progress);
-            Some(signature.signers(&build)?)
+            let (signer, indexes) = signature.signers(&build)?;
+            let mut check = store::check_opened(address, &indexes, access, &*progress)?;
+            check.signer = Some(signer);
+            check
         }
-        None => None,
+        None => store::check(address, access, &*progress)?,
     };
-    let mut check = store::check(address, &environment.stores, &*progress)?;
-    check.signer = signer;
     conclude(voice, &check, check.verdict())
 }
 

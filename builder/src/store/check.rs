@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Address;
-use super::incoming::present;
+use super::incoming::{OpenedIndex, present};
 use super::open::open;
 use crate::cli::StoreAccess;
 use crate::count::count;
@@ -34,30 +34,55 @@ pub(crate) fn check(
     access: &StoreAccess,
     progress: &dyn Progress,
 ) -> Result<StoreCheck> {
-    let mut check = StoreCheck {
-        format: 1,
-        store: address.to_string(),
-        sound: 0,
-        signer: None,
-        problems: Vec::new(),
+    let read = |address: &Address| -> Result<OpenedIndex> {
+        Ok(OpenedIndex {
+            address: address.clone(),
+            index: present(&*open(address, access)?, address)?,
+        })
     };
-    let parts = check.read(address, access, progress)?;
-    for part in parts {
-        check.read(&part, access, progress)?;
+    let mut check = StoreCheck::new(address);
+    let whole = read(address)?;
+    check.compare(&whole, access, progress)?;
+    for part in whole.index.parts_of(address) {
+        check.compare(&read(&part)?, access, progress)?;
+    }
+    Ok(check)
+}
+
+/// Reads every file that the indexes of a build at an address list. The indexes are not read again: what the store has by now may be
+/// another build than the one whose signature was checked.
+pub(crate) fn check_opened(
+    address: &Address,
+    indexes: &[OpenedIndex],
+    access: &StoreAccess,
+    progress: &dyn Progress,
+) -> Result<StoreCheck> {
+    let mut check = StoreCheck::new(address);
+    for index in indexes {
+        check.compare(index, access, progress)?;
     }
     Ok(check)
 }
 
 impl StoreCheck {
-    /// Reads the files of one index; returns the parts that it names.
-    fn read(
+    fn new(address: &Address) -> Self {
+        Self {
+            format: 1,
+            store: address.to_string(),
+            sound: 0,
+            signer: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Reads the files of one index.
+    fn compare(
         &mut self,
-        address: &Address,
+        OpenedIndex { address, index }: &OpenedIndex,
         access: &StoreAccess,
         progress: &dyn Progress,
-    ) -> Result<Vec<Address>> {
+    ) -> Result<()> {
         let store = open(address, access)?;
-        let index = present(&*store, address)?;
         if index.files.is_empty() && index.parts.is_empty() {
             self.problems
                 .push(format!("{address}: its index lists no file"));
@@ -81,7 +106,7 @@ impl StoreCheck {
             }
             drop(task);
         }
-        Ok(index.parts_of(address))
+        Ok(())
     }
 
     /// Returns an error if something is wrong.

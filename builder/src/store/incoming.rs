@@ -31,6 +31,13 @@ pub(crate) struct StoredBuild {
     folder: Rc<Incoming>,
 }
 
+/// An index and the address that it is at.
+#[derive(Debug)]
+pub(crate) struct OpenedIndex {
+    pub(super) address: Address,
+    pub(super) index: Index,
+}
+
 impl StoredBuild {
     /// Opens the build at an address.
     pub(crate) fn open(
@@ -106,6 +113,14 @@ impl StoredBuild {
                 .get_all(&part, access, progress, known)?;
         }
         Ok(self.folder.path().join(name))
+    }
+
+    /// Returns the index as it was when the build was opened.
+    pub(crate) fn index(&self) -> OpenedIndex {
+        OpenedIndex {
+            address: self.address.clone(),
+            index: self.index.clone(),
+        }
     }
 
     /// Returns the directory with the files got so far.

@@ -24,10 +24,10 @@ mod snapshots;
 mod staging;
 
 pub(crate) use address::Address;
-pub(crate) use check::check;
+pub(crate) use check::{check, check_opened};
 pub(crate) use content::Content;
 pub(crate) use delivery::{Delivered, Delivery, Names};
-pub(crate) use incoming::StoredBuild;
+pub(crate) use incoming::{OpenedIndex, StoredBuild};
 pub use shared_cache::SharedCache;
 pub(crate) use snapshots::{SnapshotBucket, SnapshotWriter, is_sealed, snapshot, unsealed};
 pub(crate) use staging::{Leftover, leftovers, remove_leftover};
