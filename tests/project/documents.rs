@@ -113,7 +113,7 @@ fn fault(command: &str) -> Option<String> {
         ErrorKind::MissingRequiredArgument
             | ErrorKind::MissingSubcommand
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
+    ) || error.to_string().contains("but none was supplied");
     let is_general = command.ends_with(" SHELL");
     (!is_short && !is_general).then(|| format!("{command}: {error}"))
 }

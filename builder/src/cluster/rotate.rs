@@ -310,9 +310,8 @@ impl Rotating<'_> {
 /// back: a member that missed it would refuse the others when it returns.
 fn step(name: &str, reason: &str) -> String {
     match ssh::hint(reason) {
-        ssh::UNREACHABLE => format!(
-            "{}, or replace it first with `etcd-image cluster replace {name}` if it is gone for good",
-            ssh::UNREACHABLE
+        unreachable @ ssh::UNREACHABLE => format!(
+            "{unreachable}, or replace it first with `etcd-image cluster replace {name}` if it is gone for good"
         ),
         other => other.to_owned(),
     }
