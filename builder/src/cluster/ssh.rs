@@ -138,7 +138,7 @@ impl OperatorSsh {
             "UpdateHostKeys=no",
             "BatchMode=yes",
             "PreferredAuthentications=publickey",
-            "ConnectTimeout=5",
+            "ConnectTimeout=15",
             "ServerAliveInterval=5",
             "ServerAliveCountMax=2",
             "LogLevel=ERROR",
