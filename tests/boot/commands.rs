@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etcd_image::boot::BootLab;
-use etcd_image::etcd::{Client, Patience};
+use etcd_image::etcd::{Client, Patience, Session};
 use etcd_image::progress;
 use serde_json::Value;
 
@@ -130,13 +130,18 @@ fn while_writing(operator: &mut Operator, act: impl FnOnce(&mut Operator)) -> (u
     thread::scope(|threads| {
         let writer = threads.spawn(|| {
             let (mut written, mut longest) = (0_u32, Duration::ZERO);
+            let mut session: Option<Session> = None;
             while !stop.load(Ordering::Relaxed) {
-                let (client, value) = (client(&state), written.to_string());
+                let value = written.to_string();
                 let started = Instant::now();
-                // As clients of etcd do, it tries the next member, and the first one again.
-                let mut nodes = at.iter().cycle().take(2 * at.len());
-                let done = nodes.any(|node| client.put(*node, "writer", &value).is_ok());
-                assert!(done, "no member accepted write {written}");
+                let put = |session: &Session| session.put("writer", &value).is_ok();
+                // As clients of etcd do, it keeps its connection, and then tries the next member, and the first one again.
+                if !session.as_ref().is_some_and(put) {
+                    let client = client(&state);
+                    let mut nodes = at.iter().cycle().take(2 * at.len());
+                    session = nodes.find_map(|node| client.connect(*node).ok().filter(put));
+                    assert!(session.is_some(), "no member accepted write {written}");
+                }
                 longest = longest.max(started.elapsed());
                 written += 1;
                 thread::sleep(Duration::from_secs(1));
