@@ -210,7 +210,7 @@ fn nodes_are_asked_over_ssh_for_a_limited_time() {
                 second["ssh_trouble"],
                 "its host key is not the one in known_hosts"
             );
-            assert_eq!(third["ssh_trouble"], "it did not end within 15 s");
+            assert_eq!(third["ssh_trouble"], "it did not end within 30 s");
         },
     );
 }

@@ -12,8 +12,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The limit for one command on a node.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The limit for one command on a node, login included.
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How to log in to the nodes of one cluster.
