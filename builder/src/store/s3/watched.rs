@@ -78,7 +78,7 @@ impl HttpService for WatchedClient {
         Self: 'f,
     {
         Box::pin(async move {
-            // Nobody knows whether an upload that was to begin or to end has done so.
+            // Without an answer, it is unknown whether the upload has begun or ended.
             let is_repeatable = request.method() != Method::POST;
             let silence = match is_repeatable || request.body().content_length() == 0 {
                 true => self.silence,
