@@ -22,9 +22,10 @@ use crate::support::writer::Ending;
 /// The file with the time that each command took.
 const TIMES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/boot-commands.txt");
 
-/// How often a command is tried. A login to an emulated board may take longer than a command waits for it, and a command that
-/// is run again continues.
-const TRIES: u32 = 10;
+/// How often a command is tried. An emulated board may be late nevertheless, and a command that is run again continues.
+const TRIES: u32 = 5;
+/// The seconds that an emulated board gets for a login and a command: a hundred times as long as a real one takes.
+const SSH_TIMEOUT: &str = "300";
 /// The pause before the next try.
 const PAUSE: Duration = Duration::from_secs(20);
 
@@ -68,7 +69,10 @@ impl Operator {
     /// Runs a command that logs in to the nodes until it succeeds, and returns its report.
     fn nodes(&mut self, words: &[&str]) -> Value {
         let key = self.key.clone();
-        self.timed(words, &["--ssh-identity", &key])
+        self.timed(
+            words,
+            &["--ssh-identity", &key, "--ssh-timeout", SSH_TIMEOUT],
+        )
     }
 
     fn timed(&mut self, words: &[&str], login: &[&str]) -> Value {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::access::{AccessOptions, LoginOptions};
+use super::access::{AccessOptions, LoginOptions, SshOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
 use super::options::{count, days, number};
 use super::upgrade::UpgradeOptions;
@@ -310,9 +310,9 @@ pub struct RenewOptions {
     /// Read the keys of the CA and of the cluster from this directory
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
-    /// Log in to the nodes with this private key [default: those of ssh]
-    #[arg(long, value_name = "FILE")]
-    pub ssh_identity: Option<PathBuf>,
+    /// How to log in to the nodes.
+    #[command(flatten)]
+    pub ssh: SshOptions,
 }
 
 /// How far to replace the CA.
@@ -327,7 +327,7 @@ pub struct RotateCaOptions {
     /// Read the keys of the CA and of the cluster from this directory
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
-    /// Log in to the nodes with this private key [default: those of ssh]
-    #[arg(long, value_name = "FILE")]
-    pub ssh_identity: Option<PathBuf>,
+    /// How to log in to the nodes.
+    #[command(flatten)]
+    pub ssh: SshOptions,
 }

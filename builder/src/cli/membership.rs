@@ -1,12 +1,11 @@
 //! The options of the commands that change the members of a cluster.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use clap::{Arg, Args};
 
-use super::BuildOptions;
 use super::options::number;
+use super::{BuildOptions, SshOptions};
 
 /// Which member to add.
 #[derive(Clone, Debug, Args)]
@@ -92,9 +91,9 @@ fn hide_refused(arg: Arg) -> Arg {
 #[derive(Clone, Debug, Args)]
 #[command(mut_args(hide_refused))]
 pub struct ChangeOptions {
-    /// Log in to the nodes with this private key [default: those of ssh]
-    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
-    pub ssh_identity: Option<PathBuf>,
+    /// How to log in to the nodes.
+    #[command(flatten)]
+    pub ssh: SshOptions,
     /// How to build the image.
     #[command(flatten)]
     pub work: BuildOptions,

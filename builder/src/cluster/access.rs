@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::ssh::OperatorSsh;
+use super::ssh::{OperatorSsh, SshLogin};
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::etcd::{Client, Patience};
 use crate::failure::Kind;
@@ -38,10 +38,10 @@ pub(super) fn client(folder: &Path) -> Result<Client> {
 }
 
 impl Access {
-    /// Reads the state directory, or the directory `client` beside the images. `identity` is a private key for ssh.
-    pub fn open(folder: &Path, identity: Option<PathBuf>) -> Result<Self> {
+    /// Reads the state directory, or the directory `client` beside the images. `login` is for the nodes.
+    pub fn open(folder: &Path, login: SshLogin) -> Result<Self> {
         let description = ClusterDescription::read(folder)?;
-        if let Some(key) = &identity {
+        if let Some(key) = &login.identity {
             fs_err::metadata(key).with_context(|| {
                 // ssh itself would go on without it, and report that the node refuses the login.
                 let hint =
@@ -55,7 +55,7 @@ impl Access {
             ssh: OperatorSsh {
                 known_hosts: folder.join("known_hosts"),
                 user: description.user.clone(),
-                identity,
+                login,
             },
             description,
         })

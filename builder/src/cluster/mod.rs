@@ -57,4 +57,5 @@ pub use report::{
 pub use restore::{Restoration, check_origin, restore};
 pub use rotate::{CompletePhase, Rotating, Rotation, RotationStep, rotate};
 pub use space::{DatabaseContent, Prefix};
+pub use ssh::SshLogin;
 pub use upgrade::{Upgrade, UpgradedNode, upgrade};

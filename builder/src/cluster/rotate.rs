@@ -17,6 +17,7 @@ use super::gather::{Scope, survey};
 use super::lock::OperatorLock;
 use super::operation::Operation;
 use super::report::ClusterReport;
+use super::ssh::SshLogin;
 use super::{lead, order, pause, renew, ssh};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
@@ -46,8 +47,8 @@ pub enum RotationStep {
 pub struct Rotating<'a> {
     /// The state directory.
     pub state: &'a Path,
-    /// A private key for ssh.
-    pub identity: Option<PathBuf>,
+    /// How ssh logs in to the nodes.
+    pub ssh: SshLogin,
     /// The time in seconds since 1970.
     pub now: i64,
     /// The lock of this command.
@@ -108,7 +109,7 @@ pub fn rotate(rotating: &Rotating<'_>, step: RotationStep) -> Result<Rotation> {
 
 impl Rotating<'_> {
     fn access(&self) -> Result<Access> {
-        Access::open(self.state, self.identity.clone())
+        Access::open(self.state, self.ssh.clone())
     }
 
     /// Completes the current phase if it is not complete on every node, or else the next one.
@@ -326,10 +327,8 @@ fn places(access: &Access, member: &DescribedMember) -> Result<Vec<String>> {
     })?;
     let knows_ca = said.lines.iter().any(|line| line.ends_with(" ca"));
     if !knows_ca {
-        let message = format!(
-            "the image of {} is too old for a change of the CA",
-            member.name
-        );
+        let name = &member.name;
+        let message = format!("the image of {name} is too old for a change of the CA");
         let hint = "build it again and flash the node, then run the command again";
         return Err(Kind::Refused.error(message, hint));
     }

@@ -12,19 +12,35 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The limit for one command on a node, login included.
-const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How to log in to the nodes of one cluster.
+/// How to log in to nodes.
+#[derive(Clone, Debug)]
+pub struct SshLogin {
+    /// A private key, in addition to those that ssh finds by itself.
+    pub identity: Option<PathBuf>,
+    /// The limit for one command on a node, login included. The node must answer within half of it.
+    pub timeout: Duration,
+}
+
+impl Default for SshLogin {
+    fn default() -> Self {
+        Self {
+            identity: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The ssh of one cluster's operator.
 #[derive(Debug)]
 pub(super) struct OperatorSsh {
     /// The file with their host keys.
     pub(super) known_hosts: PathBuf,
     /// The login user.
     pub(super) user: String,
-    /// A private key, in addition to those that ssh finds by itself.
-    pub(super) identity: Option<PathBuf>,
+    /// How to log in.
+    pub(super) login: SshLogin,
 }
 
 /// The output of a command on a node.
@@ -48,10 +64,10 @@ impl OperatorSsh {
         command: &str,
         input: &[u8],
     ) -> Result<SshOutput, String> {
-        self.run_within(address, command, input, PATIENCE)
+        self.run_within(address, command, input, self.login.timeout)
     }
 
-    /// Runs a command on a node that reads from its standard input, with another limit of time for what follows the input.
+    /// Runs a command on a node that reads from its standard input, with a larger limit of time for what follows the input.
     pub(super) fn run_within(
         &self,
         address: IpAddr,
@@ -59,6 +75,7 @@ impl OperatorSsh {
         input: &[u8],
         limit: Duration,
     ) -> Result<SshOutput, String> {
+        let limit = limit.max(self.login.timeout);
         let mut child = self.start(address, command)?;
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let out = thread::spawn(move || out.map(lines));
@@ -72,7 +89,7 @@ impl OperatorSsh {
         let errors = errors.join().ok().flatten().unwrap_or_default();
         match (status, said) {
             (Some(status), Some(said)) if status.success() => Ok(said),
-            (None, _) => Err(format!("it did not end within {} s", limit.as_secs())),
+            (None, _) => Err(format!("{TOO_LATE} {} s", limit.as_secs())),
             _ => Err(reason(&errors)),
         }
     }
@@ -132,19 +149,27 @@ impl OperatorSsh {
     fn options(&self) -> Result<Vec<OsString>, String> {
         let known_hosts = format!("UserKnownHostsFile=\"{}\"", value(&self.known_hosts)?).into();
         let mut words: Vec<OsString> = vec!["-F".into(), "none".into(), "-o".into(), known_hosts];
-        let fixed = [
+        let answer = format!(
+            "ConnectTimeout={}",
+            self.login.timeout.as_secs().div_ceil(2)
+        );
+        let options = [
+            answer.as_str(),
             "GlobalKnownHostsFile=none",
             "StrictHostKeyChecking=yes",
             "UpdateHostKeys=no",
             "BatchMode=yes",
             "PreferredAuthentications=publickey",
-            "ConnectTimeout=15",
             "ServerAliveInterval=5",
             "ServerAliveCountMax=2",
             "LogLevel=ERROR",
         ];
-        words.extend(fixed.iter().flat_map(|option| ["-o".into(), option.into()]));
-        if let Some(identity) = &self.identity {
+        words.extend(
+            options
+                .iter()
+                .flat_map(|option| ["-o".into(), option.into()]),
+        );
+        if let Some(identity) = &self.login.identity {
             // With -i, a path with a percent sign has no form that ssh reads.
             let identity = format!("IdentityFile=\"{}\"", value(identity)?);
             words.extend(["-o".into(), identity.into()]);
@@ -215,6 +240,9 @@ fn seconds() -> f64 {
 /// The reason of a host key that another machine has, or another image.
 const OTHER_HOST_KEY: &str = "its host key is not the one in known_hosts";
 
+/// How the reason of a command begins that took too long.
+const TOO_LATE: &str = "it did not end within";
+
 /// The next step for a node that cannot be reached.
 pub(super) const UNREACHABLE: &str = "check its power and network";
 
@@ -224,6 +252,8 @@ pub(super) fn hint(reason: &str) -> &'static str {
     if reason == OTHER_HOST_KEY {
         "name the state directory with which the node's image was built; if it is this one, another machine answers at the \
          node's address"
+    } else if says(TOO_LATE) {
+        "check its power and network, or give a slow one more time with --ssh-timeout"
     } else if says("Permission denied") {
         "log in with a key of [ssh] in the node's image; --ssh-identity names it"
     } else if says("`ssh` is not installed") {
@@ -281,6 +311,7 @@ mod tests {
                 "pi@192.168.0.50: Permission denied (publickey).",
                 "--ssh-identity names it",
             ),
+            ("it did not end within 30 s", "--ssh-timeout"),
             ("`ssh` is not installed", "install the OpenSSH client"),
             ("sudo: a password is required", "make sudo work"),
             (
@@ -317,7 +348,10 @@ mod tests {
         let ssh = OperatorSsh {
             known_hosts: "a b/known_hosts".into(),
             user: "-oProxyCommand=x".to_owned(),
-            identity: Some("keys/50%".into()),
+            login: SshLogin {
+                identity: Some("keys/50%".into()),
+                ..SshLogin::default()
+            },
         };
         let words = ssh.options().unwrap();
         let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();

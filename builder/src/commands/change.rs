@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::access::ssh_login;
 use super::printing::print;
 use crate::cli::{self, ChangeOptions, Environment, Voice, WaitOptions};
 use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, Operation, OperatorLock};
@@ -295,7 +296,7 @@ fn how_to_flash(name: &str, image: &Path, out: &Path) -> String {
 
 fn access(options: &ChangeOptions) -> Result<Access> {
     let state = &options.work.fetch.sources.state;
-    Access::open(state, options.ssh_identity.clone())
+    Access::open(state, ssh_login(&options.ssh))
 }
 
 impl fmt::Display for MembershipChange {

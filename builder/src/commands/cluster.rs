@@ -6,19 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use super::access::{open_members, open_nodes, ssh_login};
 use super::printing::{conclude, print, unwritable, write};
-use super::targets::must_exist;
 use super::{membership, upgrade};
 use crate::cli::{
-    self, AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
-    PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
-    Voice,
+    self, AlarmCommand, ClusterCommand, Environment, LogsOptions, PasswordOptions, RebootOptions,
+    RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions, Voice,
 };
 use crate::cluster::{
-    self, Access, BackupTarget, LogScope, Operation, OperatorLock, Rotating, RotationStep,
+    self, Access, BackupTarget, LogScope, Operation, OperatorLock, Rotating, RotationStep, SshLogin,
 };
-use crate::description::ClusterDescription;
-use crate::failure::Kind;
 use crate::progress::{self, Progress};
 use crate::snapshot::Snapshot;
 
@@ -28,14 +25,14 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
     match command {
         ClusterCommand::Status(options) => status(&options, environment, voice),
         ClusterCommand::Backup(options) => {
-            let access = open_access(&options.access)?;
+            let access = open_members(&options.access)?;
             let target = BackupTarget::of(&options, &environment.stores.aws)?;
             let progress = progress::stderr(voice.quiet);
             let backup = cluster::backup(&access, &target, options.keep, now, &*progress)?;
             print(voice, &backup, &backup)
         }
         ClusterCommand::Defrag(options) => {
-            let access = open_access(&options.access)?;
+            let access = open_members(&options.access)?;
             let progress = progress::stderr(voice.quiet);
             let lock = lock(&access, "cluster defrag", environment, &*progress)?;
             let operation = operation(&access, environment, &lock, &*progress);
@@ -44,25 +41,25 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         }
         ClusterCommand::Compact(options) => {
             // It harms no other command, and a lock would add to the history.
-            let access = open_access(&options.access)?;
+            let access = open_members(&options.access)?;
             let done = cluster::compact(&access, options.keep, now)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Alarm(AlarmCommand::Disarm(options)) => {
             // A full database takes no lock.
-            let access = open_access(&options)?;
+            let access = open_members(&options)?;
             let disarming = cluster::disarm(&access)?;
             conclude(voice, &disarming, disarming.verdict())
         }
         ClusterCommand::MoveLeader(options) => {
-            let access = open_access(&options.access)?;
+            let access = open_members(&options.access)?;
             let progress = progress::stderr(voice.quiet);
             let _lock = lock(&access, "cluster move-leader", environment, &*progress)?;
             let done = cluster::move_leader(&access, options.member.as_deref(), now)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Password(PasswordOptions { user, file, state }) => {
-            let access = Access::open(&state, None)?;
+            let access = Access::open(&state, SshLogin::default())?;
             let done = cluster::set_password(&access, &state, &user, file.as_deref())?;
             print(voice, &done, &done)
         }
@@ -107,14 +104,14 @@ fn operation<'a>(
 fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let progress = progress::stderr(voice.quiet);
     let now = environment.clock;
-    let access = Access::open(&options.state, options.ssh_identity.clone())?;
+    let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     access.must_use_certificates()?;
     // The operator's own certificate may have expired. Otherwise, nothing changes while another command has the lock.
     let (name, operator) = ("cluster renew", &environment.operator);
     let taken = OperatorLock::attempt(&access, name, operator, now, &*progress)?.ok();
     access.must_know_the_time()?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
-    let access = Access::open(&options.state, options.ssh_identity)?;
+    let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     let lock = match taken {
         Some(lock) => lock,
         None => lock(&access, name, environment, &*progress)?,
@@ -124,41 +121,10 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     conclude(voice, &renewal, renewal.verdict())
 }
 
-fn open(login: &LoginOptions) -> Result<Access> {
-    check_client(&login.access)?;
-    Access::open(login.access.folder(), login.ssh_identity.clone())
-}
-
-fn open_access(options: &AccessOptions) -> Result<Access> {
-    check_client(options)?;
-    Access::open(options.folder(), None)
-}
-
-/// Refuses a directory for `--client` that describes no cluster.
-fn check_client(options: &AccessOptions) -> Result<()> {
-    let Some(folder) = &options.client else {
-        return Ok(());
-    };
-    must_exist(
-        folder,
-        "run this in the directory above the images, or name the directory `client` beside them",
-    )?;
-    match ClusterDescription::find(folder)? {
-        Some(_) => Ok(()),
-        None => Err(Kind::Usage.error(
-            format!(
-                "{} is not the directory `client` of a build",
-                folder.display()
-            ),
-            "name the one beside the images, as in `--client images/client`",
-        )),
-    }
-}
-
 /// Replaces the CA by one step.
 fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let progress = progress::stderr(voice.quiet);
-    let access = Access::open(&options.state, options.ssh_identity.clone())?;
+    let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     access.must_use_certificates()?;
     let (operator, now) = (&environment.operator, environment.clock);
     let lock = OperatorLock::require(&access, "cluster rotate-ca", operator, now, &*progress)?;
@@ -170,7 +136,7 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
     };
     let rotating = Rotating {
         state: &options.state,
-        identity: options.ssh_identity,
+        ssh: ssh_login(&options.ssh),
         now,
         lock: &lock,
         progress: &*progress,
@@ -186,7 +152,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
         None => Ok(()),
     };
     let Some(seconds) = options.watch else {
-        let report = cluster::status(&open(&options.login)?, environment.clock)?;
+        let report = cluster::status(&open_nodes(&options.login)?, environment.clock)?;
         write_metrics(&report)?;
         return conclude(voice, &report, report.verdict());
     };
@@ -200,7 +166,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
     loop {
         let elapsed = i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX);
         // Another command may have renewed the certificates meanwhile.
-        let access = open(&options.login)?;
+        let access = open_nodes(&options.login)?;
         let report = cluster::status(&access, environment.clock.saturating_add(elapsed))?;
         if let Err(error) = write_metrics(&report) {
             progress.note(&format!("warning: {error:#}"));
@@ -212,7 +178,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
 
 /// Shows the messages of a node, each line as soon as it arrives.
 fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
-    let access = open(&options.login)?;
+    let access = open_nodes(&options.login)?;
     let scope = LogScope {
         lines: options.lines,
         follow: options.follow,
@@ -236,7 +202,7 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
 fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let identity = options.identity.as_deref();
     let snapshot = Snapshot::open(&options.snapshot, identity, &environment.stores.aws)?;
-    let access = open(&options.login)?;
+    let access = open_nodes(&options.login)?;
     if !options.from_other_members {
         cluster::check_origin(&access, &snapshot)?;
     }
@@ -249,7 +215,7 @@ fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -
 
 /// Restarts one node or all of them.
 fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let access = open(&options.login)?;
+    let access = open_nodes(&options.login)?;
     let nodes: Vec<String> = options.node.iter().cloned().collect();
     let progress = progress::stderr(voice.quiet);
     let lock = lock(&access, "cluster reboot", environment, &*progress)?;

@@ -1,5 +1,6 @@
 //! The commands, each as a sequence of steps.
 
+mod access;
 mod cache;
 mod change;
 mod cluster;

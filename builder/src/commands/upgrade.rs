@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::access::ssh_login;
 use super::printing::print;
 use crate::cli::{
     CacheOptions, DetailOptions, Environment, Fetch, LockOptions, SourceOptions, UpgradeOptions,
@@ -24,7 +25,7 @@ pub(super) fn upgrade(
     voice: &Voice,
 ) -> Result<()> {
     let folder = options.login.access.folder();
-    let access = Access::open(folder, options.login.ssh_identity.clone())?;
+    let access = Access::open(folder, ssh_login(&options.login.ssh))?;
     let etcd = match (&options.etcd, &options.images) {
         (Some(text), _) => requested(text, &access, options, environment, voice)?,
         (None, images) => {
