@@ -146,7 +146,7 @@ const MISTAKES: &[Mistake] = &[
             append(it, CONFIGURATION, "log-level: bogus");
         },
         faults: &[
-            "/etc/etcd/etcd.conf.yml: `log-level` must be one of debug, info, warn, error, dpanic, panic, fatal, not `bogus`",
+            "/etc/etcd/etcd.conf.yml: `log-level` must be debug or info, because the node's programs read these lines, not `bogus`",
             "/etc/etcd/etcd.conf.yml: `max-wals` must not be negative, as -5 is",
             "/etc/etcd/etcd.conf.yml: `auto-compaction-mode` is `revision`: `auto-compaction-retention` must be the number of revisions, such as \"10000\"",
         ],
