@@ -346,6 +346,8 @@ fn the_advice_names_the_one_member_with_the_newest_data() {
         ("peer b index 9 / peer c index 10", "c"),
         ("peer b index 10 / peer c index 9", "b"),
         ("peer c index 9 / peer b index 9", "b"),
+        ("peer c learner", "b"),
+        ("peer c learner / peer b index 9", "b"),
         (
             "peer c index 9",
             "the one of c b whose console reports the highest raft index",

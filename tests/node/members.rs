@@ -343,3 +343,35 @@ fn a_member_without_a_majority_notices_that_it_has_a_vote() {
         assert_eq!(node.has("data/node/learner"), keeps, "{own} {was_ready}");
     }
 }
+
+/// It may have the highest index, but etcd cannot begin anew with its data.
+#[test]
+fn a_member_without_a_vote_is_not_named_for_forcing() {
+    let node = Node::with_data();
+    let entry = |at: &str, vote: &str| {
+        format!("{{\"id\":7,\"peerURLs\":[\"https://192.168.0.{at}:2380\"]{vote},\"name\":\"x\"}}")
+    };
+    let list = [entry("51", ""), entry("52", ",\"isLearner\":true")].join(",");
+    for name in ["b", "c"] {
+        let answer = format!("HTTP/1.1 200 OK\r\n\r\n[{list}]\n");
+        node.write(&format!("run/answer.{name}"), &answer);
+    }
+    let status = |at: &str, learner: &str, index: u32| {
+        format!(
+            "\"IsLearner\" : {learner}\n\"RaftIndex\" : {index}\n\"Endpoint\" : \"https://192.168.0.{at}:2379\"\n"
+        )
+    };
+    let status = [status("52", "true", 9), status("51", "false", 8)].concat();
+    node.etcdctl(&format!(
+        "case $* in *'endpoint status'*) cat <<'STATUS'\n{status}STATUS\n;; *) exit 1 ;; esac"
+    ));
+    let ask =
+        "know id; know vow; number=-; facts_of_peers; own=7; facts_of_own $own; own_index $own";
+    let of_others = "peer b cluster no\npeer c cluster no\npeer c learner\npeer b index 8\n";
+    assert_eq!(
+        node.call(ask),
+        format!("{of_others}peer a cluster no\npeer a index 7\n (this node's raft index is 7)\n")
+    );
+    node.call("keep learner yes");
+    assert_eq!(node.call(ask), of_others);
+}
