@@ -10,11 +10,23 @@ use crate::failure::Kind;
 /// The first version that can return to the minor version before it, with a procedure of etcd's own.
 const WITH_DOWNGRADE: Series = Series(3, 6);
 
-/// The series whose list of members 3.6 may misread, and the first of its releases that repairs the list by itself.
+/// The first release of a series from which etcd can change to the next series, and what happens with earlier ones.
 ///
-/// Until 3.5, etcd kept the list twice, and 3.6 reads the copy that the older releases did not keep complete: promoted learners
-/// and removed members come back as they were. See <https://etcd.io/blog/2025/zombie_members_upgrade/>.
-const REPAIRS_ITS_LIST: (Series, u32) = (Series(3, 5), 26);
+/// Until 3.5, etcd kept the list of members twice, and 3.6 reads the copy that the older releases did not keep complete: promoted
+/// learners and removed members come back as they were. See <https://etcd.io/blog/2025/zombie_members_upgrade/>. The limit of 3.6 is
+/// that of etcd's guide, <https://etcd.io/docs/v3.7/upgrades/upgrade_3_7/>.
+const READY: [(Series, u32, &str); 2] = [
+    (
+        Series(3, 5),
+        26,
+        "it may misread the list of members that releases before 3.5.26 keep",
+    ),
+    (
+        Series(3, 6),
+        11,
+        "members of releases before 3.6.11 may not work with it",
+    ),
+];
 
 /// The major and minor version of etcd, which decide the form of its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +65,8 @@ impl ClusterReport {
             if series > target {
                 return Err(self.refuse_return(name, (from, series), (version, target)));
             }
-            if !has_begun && misreads(series, from, target) {
-                return Err(self.refuse_misreading(name, from, version));
+            if let Some(limit) = unready(series, from).filter(|_| !has_begun && target > series) {
+                return Err(self.refuse_unready(name, (from, limit), version));
             }
             if !series.reaches(target) {
                 let message = format!(
@@ -69,11 +81,14 @@ impl ClusterReport {
         Ok(())
     }
 
-    fn refuse_misreading(&self, name: &str, from: &str, version: &str) -> anyhow::Error {
-        let (series, patch) = REPAIRS_ITS_LIST;
+    fn refuse_unready(
+        &self,
+        name: &str,
+        (from, (series, patch, why)): (&str, (Series, u32, &str)),
+        version: &str,
+    ) -> anyhow::Error {
         let message = format!(
-            "cluster {} cannot change from etcd {from} ({name}) to {version}: it may misread the list of members that releases before \
-             {series}.{patch} keep",
+            "cluster {} cannot change from etcd {from} ({name}) to {version}: {why}",
             self.cluster
         );
         let hint = format!("upgrade to etcd {series}.{patch} or a later release of {series} first");
@@ -100,12 +115,12 @@ impl ClusterReport {
     }
 }
 
-/// Returns whether a member of this version may hand a wrong list of members to the next series.
-fn misreads(series: Series, version: &str, target: Series) -> bool {
-    let (since, repairs) = REPAIRS_ITS_LIST;
+/// Returns the limit that a member of this version does not reach, if any.
+fn unready(series: Series, version: &str) -> Option<(Series, u32, &'static str)> {
     let patch = version.split(['.', '-', '+']).nth(2);
     let patch: Option<u32> = patch.and_then(|patch| patch.parse().ok());
-    series == since && target > since && patch.is_none_or(|patch| patch < repairs)
+    let limit = READY.into_iter().find(|(known, ..)| *known == series);
+    limit.filter(|(_, first, _)| patch.is_none_or(|patch| patch < *first))
 }
 
 impl fmt::Display for Series {
@@ -160,7 +175,7 @@ mod tests {
         Option<(Kind, &'static str, &'static str)>,
     );
 
-    const CASES: [Case; 18] = [
+    const CASES: [Case; 21] = [
         (&["3.5.16"; 3], "3.5.30", None),
         (&["3.5.30"; 3], "3.5.16", None),
         (&["3.5.16"; 3], "3.5.16", None),
@@ -168,6 +183,17 @@ mod tests {
         (&["3.5.26"; 3], "3.6.14", None),
         (&["3.5.33"; 3], "3.6.0-rc.1", None),
         (&["3.6.14", "3.5.16", "3.5.16"], "3.6.14", None),
+        (&["3.6.11"; 3], "3.7.2", None),
+        (&["3.6.0", "3.6.14", "3.6.14"], "3.6.14", None),
+        (
+            &["3.6.14", "3.6.10", "3.6.14"],
+            "3.7.2",
+            Some((
+                Kind::Refused,
+                "cluster main cannot change from etcd 3.6.10 (m1) to 3.7.2: members of releases before 3.6.11 may not work with it",
+                "upgrade to etcd 3.6.11 or a later release of 3.6 first",
+            )),
+        ),
         (
             &["3.5.26", "3.5.25", "3.5.26"],
             "3.6.14",
