@@ -26,6 +26,7 @@ mod forgotten;
 mod forks;
 #[cfg(target_os = "linux")]
 mod join;
+mod joining;
 #[cfg(target_os = "linux")]
 mod members;
 mod metrics;
