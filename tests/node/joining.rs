@@ -21,3 +21,21 @@ fn a_node_joins_beside_a_member_that_has_never_started() {
                 4d=https://[fd00::53]:2380\"\n";
     assert!(configured.contains(list), "{configured}");
 }
+
+/// Its list or its etcd may not fit, and nobody would learn of it.
+#[test]
+fn a_node_that_fails_to_join_again_and_again_says_why() {
+    let node = Node::new();
+    node.write("run/members", &format!("{OTHERS}{OWN}"));
+    node.write(
+        "run/error",
+        "discovery failed: incompatible with current running cluster",
+    );
+    let joins = "etcd-node: this node has no data: joining the cluster as member 9c\n";
+    node.write("run/failed", "1");
+    assert_eq!(node.call(JOIN), joins);
+    node.write("run/failed", "2");
+    let why = "etcd-node: etcd has failed 2 times, the last time with: discovery failed: incompatible with current running cluster. \
+               It is started again and again. The cluster runs without this node\n";
+    assert_eq!(node.call(JOIN), format!("{why}{joins}"));
+}
