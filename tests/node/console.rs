@@ -95,6 +95,7 @@ const REASONS: &str = r#"
     waiting for this node's former self                   → lost its data (also two of five at once)
     wait to join the cluster: $(not_permitted             → the cluster refuses to change its members
     waiting to join the cluster, which refuses            → the cluster refuses to change its members
+    waiting for member $other to get its vote             → lost its data, and another member has no vote yet
     waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)
     waiting for the address $ADDRESS                      → has another address from the DHCP server
     waiting for this node's vote                          → the cluster refuses to change its members

@@ -39,3 +39,17 @@ fn a_node_that_fails_to_join_again_and_again_says_why() {
                It is started again and again. The cluster runs without this node\n";
     assert_eq!(node.call(JOIN), format!("{why}{joins}"));
 }
+
+/// A learner that never returns keeps the only place for one.
+#[test]
+fn a_node_that_waits_for_another_learner_names_it_and_spares_the_card() {
+    let node = Node::new();
+    node.etcdctl("echo 'Error: etcdserver: too many learner members in cluster' >&2; exit 1");
+    let learner = "4d, started, d, https://[fd00::53]:2380, https://[fd00::53]:2379, true\n";
+    node.write("run/members", &format!("{OTHERS}{learner}"));
+    let said = node.call("keep() { echo kept $1; }; endpoints=https://192.168.0.51:2379; join || { join || echo waits; }");
+    let wanted = "kept joining\n\
+                  etcd-node: waiting for member 4d (https://[fd00::53]:2380) to get its vote: the cluster admits one member after the \
+                  other. Switch it on, or, if it is gone for good, remove it: sudo etcdctl member remove 4d\nwaits\n";
+    assert_eq!(said, wanted);
+}

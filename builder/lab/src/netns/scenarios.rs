@@ -52,6 +52,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("two-of-three-wait", "three", two_of_three_wait),
     passes("a-wiped-member-rejoins", "three", a_wiped_member_rejoins),
     passes("two-of-five-wiped", "five", two_of_five_wiped),
+    passes("one-learner-after-the-other", "five", one_after_the_other),
     passes("cuts-while-rejoining", "three", cuts_while_rejoining),
     passes("ipv6-cuts-while-rejoining", "ipv6", cuts_while_rejoining),
     passes("cuts-while-forming", "three", cuts_while_forming),
@@ -254,6 +255,19 @@ fn two_of_five_wiped(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
     lab.wipe(3)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// A learner loses its power before it has its vote, and another node, which has lost its data, waits for it.
+fn one_after_the_other(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.start(1)?;
+    lab.says(1, "joining the cluster as member ")?;
+    lab.cut(1)?;
+    lab.wipe(3)?;
+    lab.start(3)?;
+    lab.says(3, " to get its vote: the cluster admits one member after")?;
     lab.settle(&Wanted::everyone())
 }
 
