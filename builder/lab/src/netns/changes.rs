@@ -1,4 +1,5 @@
-//! Random changes by an operator: other images, an old copy of a card, a wrong clock, other addresses, and forcing twice.
+//! Random changes by an operator: other images, an old copy of a card, a wrong clock, other addresses, and forcing, also twice or
+//! interrupted.
 
 use anyhow::Result;
 
@@ -92,6 +93,15 @@ pub(super) fn force_twice(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     let first = any(lab);
     let second = (first + 1 + lab.rng.index(lab.nodes.len() - 1)) % lab.nodes.len();
     twice::give_up_one(lab, [first, second])?;
+    breathe(lab, losses)
+}
+
+/// The power fails while a random member is forced.
+pub(super) fn interrupt_forcing(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    breathe(lab, losses)?;
+    lab.allow_four_to_rejoin();
+    let node = any(lab);
+    twice::interrupted_somewhere(lab, node)?;
     breathe(lab, losses)
 }
 

@@ -15,6 +15,8 @@ pub(super) const FORCE: &str =
     "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
 /// The answer to its refusal.
 pub(super) const GIVE_UP: &str = "sudo touch /var/lib/etcd/set-data-aside";
+/// How a member whose forcing was interrupted refuses to start beside the others.
+const INTERRUPTED: &str = "refused to start: forcing a new cluster was interrupted here, and ";
 /// How a member with a cluster of its own notices the other one.
 const BESIDE: &str = "this node's cluster was forced or has removed members, and ";
 /// The time for a member to note who belongs to its cluster.
@@ -164,7 +166,7 @@ pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
 pub(super) fn interrupted(lab: &mut Lab) -> Result<()> {
     force_and_interrupt(lab)?;
     lab.start(0)?;
-    interrupt(lab)?;
+    interrupt(lab, 0)?;
     lab.start(0)?;
     lab.says(0, "init: etcd is ready")?;
     lab.settle(&Wanted::everyone())
@@ -176,11 +178,28 @@ pub(super) fn interrupted_beside_the_others(lab: &mut Lab) -> Result<()> {
     force_and_interrupt(lab)?;
     lab.start_all()?;
     lab.loud();
-    lab.says(
-        0,
-        "refused to start: forcing a new cluster was interrupted here, and ",
-    )?;
+    lab.says(0, INTERRUPTED)?;
     gives_up(lab, &[0])
+}
+
+/// The power fails once or twice while a member of a healthy cluster is forced. It goes on alone, or all boards have power again at the
+/// same instant, and it is given up. All members have everything that was acknowledged before.
+pub(super) fn interrupted_somewhere(lab: &mut Lab, node: usize) -> Result<()> {
+    lab.quiet()?;
+    lab.cut_all()?;
+    ask_to_force(lab, node)?;
+    interrupt(lab, node)?;
+    if lab.rng.percent(50) {
+        lab.start(node)?;
+        interrupt(lab, node)?;
+    }
+    if lab.rng.percent(50) {
+        lab.start(node)?;
+        return lab.says(node, "init: etcd is ready").map(drop);
+    }
+    lab.start_all()?;
+    lab.says(node, INTERRUPTED)?;
+    lab.type_at(node, GIVE_UP)
 }
 
 /// Forces etcd1 of a cluster whose members are all off, and cuts its power before etcd has saved a snapshot.
@@ -189,22 +208,23 @@ fn force_and_interrupt(lab: &mut Lab) -> Result<()> {
     lab.gather(20)?;
     lab.cut_all()?;
     ask_to_force(lab, 0)?;
-    interrupt(lab)
+    interrupt(lab, 0)
 }
 
-/// Cuts the power of etcd1 while etcd, which needs a second to elect itself, forces a new cluster.
-fn interrupt(lab: &mut Lab) -> Result<()> {
-    let mark = lab.nodes[0].data().join("node/forced");
+/// Cuts the power of a member while etcd, which needs a second to elect itself, forces a new cluster.
+fn interrupt(lab: &mut Lab, node: usize) -> Result<()> {
+    let mark = lab.nodes[node].data().join("node/forced");
     let is_unfinished = || fs_err::read_to_string(&mark).is_ok_and(|text| text == "unfinished\n");
-    lab.says(0, "beginning anew with this node's data")?;
+    lab.says(node, "beginning anew with this node's data")?;
     let start = lab.history.elapsed();
     while !is_unfinished() && !lab.is_over(start) {
         lab.pass(Duration::from_millis(1))?;
     }
     lab.pass_up_to(700)?;
-    lab.cut(0)?;
+    lab.cut(node)?;
     if !is_unfinished() {
-        return violated(Invariant::Expectation, "etcd1 was not interrupted");
+        let text = format!("{} was not interrupted", lab.nodes[node].name());
+        return violated(Invariant::Expectation, text);
     }
     Ok(())
 }
