@@ -17,6 +17,8 @@ mod decide;
 #[cfg(target_os = "linux")]
 mod decide_random;
 mod description;
+#[cfg(target_os = "linux")]
+mod empty;
 #[cfg(unix)]
 mod etcdctl;
 mod first_boot;

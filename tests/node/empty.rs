@@ -1,0 +1,42 @@
+//! Checks that a program that prints nothing, as one that the kernel has killed, leaves nothing that lasts.
+
+use super::join::Node;
+
+/// The others would wait for ever for a node without a number.
+#[test]
+fn a_node_draws_its_number_until_it_has_one() {
+    let node = Node::new();
+    assert_eq!(
+        node.call("od() { :; }; start_over || echo again"),
+        "again\n"
+    );
+    node.call("start_over || echo again");
+    assert_eq!(node.read("data/node/number").trim().len(), 32);
+}
+
+#[test]
+fn a_node_without_a_number_does_not_end_those_that_ask_it() {
+    let node = Node::new();
+    node.write("run/answer.b", "HTTP/1.0 200 OK\r\n\r\netcd-node b  -\n");
+    let said = node.call("know id; know vow; number=1; facts_of_peers");
+    assert!(
+        said.starts_with("peer b waits -\npeer c silent\n"),
+        "{said}"
+    );
+}
+
+/// Its own data would later pass for that of another cluster.
+#[test]
+fn data_is_marked_only_with_the_fingerprint_of_its_authority() {
+    let node = Node::with_data();
+    let before = node.read("data/node/identity");
+    for broken in ["sha256sum() { :; }", "CA_CERT=/dev/null"] {
+        let said = node.call(&format!("{broken}; identify || echo waits"));
+        assert!(
+            said.starts_with("etcd-node: waiting to read the certificates of the CA in ")
+                && said.ends_with("\nwaits\n"),
+            "{said}"
+        );
+        assert_eq!(node.read("data/node/identity"), before);
+    }
+}
