@@ -40,3 +40,17 @@ fn data_is_marked_only_with_the_fingerprint_of_its_authority() {
         assert_eq!(node.read("data/node/identity"), before);
     }
 }
+
+/// The repair of a file system may have left an empty file.
+#[test]
+fn a_restore_that_cannot_be_read_is_reported() {
+    let node = Node::with_data();
+    node.write("data/restore/wanted", "");
+    let said = node.call("begin_anew || echo waits");
+    let begin = "etcd-node: waiting to restore the snapshot: ";
+    assert!(
+        said.starts_with(begin) && said.ends_with("\nwaits\n"),
+        "{said}"
+    );
+    assert!(node.has("data/member/wal/0.wal"));
+}
