@@ -351,6 +351,20 @@ fn a_late_end_of_a_transfer_does_not_harm_the_next_one() {
     assert_eq!(node.start(), "3.5.17");
 }
 
+/// The operator hears the last line.
+#[test]
+fn a_full_disk_is_named_and_keeps_nothing_of_what_was_sent() {
+    let node = Node::new("3.5.16");
+    let script = format!(
+        "cat() {{ echo 'cat: No space left on device' >&2; return 1; }}; set -- take etcd 0; . '{}'",
+        node.at("program").display()
+    );
+    let said = tool("dash", &["-c", &script]);
+    let wanted = "cat: No space left on device\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(1), wanted));
+    assert!(!node.at("data/programs/new").exists());
+}
+
 /// A disk that was full had room for the programs, but not for what is known of them.
 #[test]
 fn what_a_full_disk_did_not_keep_is_written_the_next_time() {
