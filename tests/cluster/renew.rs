@@ -119,6 +119,31 @@ fn members_present_renewed_certificates_while_clients_write() {
     });
 }
 
+/// As when the certificates of all members have expired: the first ones serve clients only after the others have new ones.
+#[test]
+fn members_that_wait_for_each_other_are_looked_at_once_more() {
+    let name = "cluster::renew::members_that_wait_for_each_other_are_looked_at_once_more";
+    with_nodes(name, |mut nodes| {
+        for member in 0..3 {
+            nodes.members.kill(member);
+        }
+        nodes.members.resume(0);
+        let key = nodes.members.scene.at("key").display().to_string();
+        let within = ["renew", "--within", "2000d", "--json"];
+        let words = [&within[..], &["--ssh-identity", &key]].concat();
+        let last = nodes.folder(2).join("data/certificates/peer.pem");
+        let said = nodes.run(&[], &words, |nodes| {
+            for member in [1, 2] {
+                if last.exists() && !nodes.members.is_running(member) {
+                    nodes.members.resume(member);
+                }
+            }
+        });
+        let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+        assert_eq!(outcomes(&report), ["renewed"; 3], "{report:#}");
+    });
+}
+
 #[test]
 fn a_node_that_is_missed_gets_its_certificates_later() {
     let name = "cluster::renew::a_node_that_is_missed_gets_its_certificates_later";

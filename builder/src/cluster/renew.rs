@@ -24,6 +24,8 @@ const DAY: i64 = 86_400;
 
 /// How long a node may take to present what it has received.
 const PRESENTED: Duration = Duration::from_secs(20);
+/// How long all nodes may take to do so once each of them has received its own.
+const AGREEMENT: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Returns the command of the node's own program for certificates: `list`, `renew` or `trust`.
@@ -55,6 +57,9 @@ pub struct NodeRenewal {
     pub trouble: Option<String>,
     /// The certificate for clients in the state directory.
     pub server_certificate: CertificateReport,
+    /// Whether it has received them and did not present them yet.
+    #[serde(skip)]
+    is_late: bool,
 }
 
 /// What was done to a node.
@@ -89,12 +94,39 @@ pub fn hand_over(operation: &Operation<'_>, renewed: &Renewed) -> Result<Renewal
         operation.progress.note(&looking);
         Ok(hand_to(access, member, leaves, &renewed.admin, now))
     });
+    let mut nodes = nodes.collect::<Result<Vec<_>>>()?;
+    if nodes.iter().any(|node| node.is_late) {
+        let note = "waiting until the members serve clients with their certificates";
+        operation.progress.note(note);
+        look_again(access, renewed, &mut nodes);
+    }
     Ok(Renewal {
         format: 1,
         cluster: access.description.cluster.clone(),
-        nodes: nodes.collect::<Result<_>>()?,
+        nodes,
         admin: report(&renewed.admin, now),
     })
+}
+
+/// Looks at late nodes once more. Members whose certificates have expired serve no clients before most of them have new ones.
+fn look_again(access: &Access, renewed: &Renewed, nodes: &mut [NodeRenewal]) {
+    let started = Instant::now();
+    let members = access.description.members.iter().zip(&renewed.nodes);
+    for ((member, leaves), node) in members.zip(nodes).filter(|(_, node)| node.is_late) {
+        let address = member.address;
+        let is_presented =
+            || WantedFingerprints::of(access, address, leaves).is_presented(access, address);
+        loop {
+            if is_presented() {
+                (node.outcome, node.trouble) = (RenewalOutcome::Renewed, None);
+                break;
+            }
+            if started.elapsed() >= AGREEMENT {
+                break;
+            }
+            thread::sleep(INTERVAL);
+        }
+    }
 }
 
 /// Sends a node the certificates that it lacks: those that etcd presents, and the copies for other programs. The operator's
@@ -116,6 +148,7 @@ pub(super) fn hand_to(
         false => Duration::ZERO,
     };
     let has_all = |places: &Places| leaves.iter().chain([admin]).all(|leaf| places.have(leaf));
+    let mut has_received = false;
     let outcome = match places {
         Err(reason) => Err(reason),
         Ok(places) if has_all(&places) && wanted.is_presented(access, address) => {
@@ -125,12 +158,17 @@ pub(super) fn hand_to(
             let known =
                 |leaf: &&Leaf| ETCD.contains(&leaf.kind.as_str()) || places.know(&leaf.kind);
             let leaves: Vec<_> = leaves.iter().chain([admin]).filter(known).collect();
-            push(access, address, &leaves, &wanted, patience)
+            let sent = access
+                .ssh
+                .run_with(address, &program("renew"), &bundle(&leaves));
+            has_received = sent.is_ok();
+            sent.and_then(|_| must_be_presented(access, address, &wanted, patience))
         }
     };
     NodeRenewal {
         name: member.name.clone(),
         outcome: *outcome.as_ref().unwrap_or(&RenewalOutcome::Failed),
+        is_late: has_received && outcome.is_err(),
         trouble: outcome.err(),
         server_certificate: report(&leaves[0], now),
     }
@@ -199,23 +237,20 @@ fn presented(access: &Access, address: IpAddr) -> [Option<String>; 2] {
     [server, peer.map(hex::sha256)]
 }
 
-fn push(
+/// Waits until a node presents what it has received.
+fn must_be_presented(
     access: &Access,
     address: IpAddr,
-    leaves: &[&Leaf],
     wanted: &WantedFingerprints,
     patience: Duration,
 ) -> Result<RenewalOutcome, String> {
-    access
-        .ssh
-        .run_with(address, &program("renew"), &bundle(leaves))?;
     let started = Instant::now();
     while !wanted.is_presented(access, address) {
         if started.elapsed() >= patience {
             let reason = match access.client.status(address) {
                 Ok(_) => "it still presents other certificates".to_owned(),
                 Err(trouble) => {
-                    format!("etcd does not answer, and gets them at its next start: {trouble}")
+                    format!("etcd does not serve clients: {trouble}")
                 }
             };
             return Err(format!("it has received its certificates, but {reason}"));
