@@ -88,10 +88,8 @@ pub fn reboot(operation: &Operation<'_>, names: &[String], wait: Duration) -> Re
 fn restart(access: &Access, name: &str, wait: Duration, progress: &dyn Progress) -> Result<()> {
     let address = access.node(name)?.address;
     let before = boot_id(access, address).map_err(|reason| no_login(name, &reason))?;
-    access.ssh.run(address, REBOOT).map_err(|reason| {
-        let hint = format!("log in as {} and look why sudo refuses", access.ssh.user);
-        Kind::Unhealthy.error(format!("restarting {name}: {reason}"), hint)
-    })?;
+    let asked = access.ssh.run(address, REBOOT);
+    asked.map_err(|reason| unasked(name, &reason))?;
     let (started, mut reported) = (Instant::now(), Duration::ZERO);
     loop {
         thread::sleep(INTERVAL);
@@ -109,6 +107,13 @@ fn restart(access: &Access, name: &str, wait: Duration, progress: &dyn Progress)
             progress.note(&format!("still waiting for {name}: {state}"));
         }
     }
+}
+
+/// Returns the failure of a node that has not confirmed that it restarts.
+fn unasked(name: &str, reason: &str) -> anyhow::Error {
+    let message = format!("restarting {name}: {reason}");
+    let hint = format!("{}; no further node was restarted", ssh::hint(reason));
+    Kind::Unhealthy.error(message, hint)
 }
 
 /// Returns the failure of a node that has not restarted in time: it does not answer, or it runs on.
@@ -191,5 +196,24 @@ mod tests {
             assert_eq!(explain(&error), (Kind::Unhealthy, hint.to_owned()));
         }
         assert_eq!(minutes(Duration::from_mins(1)), "1 minute");
+    }
+
+    #[test]
+    fn the_step_after_a_restart_that_was_not_confirmed_fits_the_reason() {
+        for (reason, step) in [
+            (
+                "Connection to 192.168.0.51 closed by remote host.",
+                "check its power and network",
+            ),
+            (
+                "sudo: a password is required",
+                "make sudo work without a password for the login user of the node",
+            ),
+        ] {
+            let error = unasked("etcd2", reason);
+            assert_eq!(error.to_string(), format!("restarting etcd2: {reason}"));
+            let hint = format!("{step}; no further node was restarted");
+            assert_eq!(explain(&error), (Kind::Unhealthy, hint));
+        }
     }
 }

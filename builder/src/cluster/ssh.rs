@@ -266,6 +266,12 @@ pub(super) fn hint(reason: &str) -> &'static str {
         "name the newest state directory of this cluster with --state"
     } else if says("by this node's CA and clock") {
         "compare the clock of the node with that of this machine (`etcd-image cluster status` shows the difference)"
+    } else if says("its image is too old for this")
+        || says("its names are not those of this node's image")
+    {
+        "build the image of the node again and flash it"
+    } else if says("it has received its certificates") {
+        "`etcd-image cluster logs` shows what its etcd waits for"
     } else {
         UNREACHABLE
     }
@@ -321,6 +327,18 @@ mod tests {
             (
                 "this node refuses the server certificate: it is not valid here, by this node's CA and clock (2026-11-27 10:00 UTC)",
                 "compare the clock of the node",
+            ),
+            (
+                "this node refuses the peer certificate: its names are not those of this node's image",
+                "build the image of the node again",
+            ),
+            (
+                "its image is too old for this: build and flash it once",
+                "build the image of the node again",
+            ),
+            (
+                "it has received its certificates, but etcd does not serve clients: no answer within 5 s",
+                "`etcd-image cluster logs`",
             ),
             (
                 "ssh: connect to host 192.168.0.50 port 22: No route to host",
