@@ -174,6 +174,20 @@ fn raise(members: &Members, member: usize) {
     tool("curl", &words).done();
 }
 
+/// The data of a member that it does not describe may be the wrong one.
+fn refuse_with_an_older_state_directory(members: &Members) {
+    let path = members.scene.at("etcd-cluster/cluster.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut older: Value = serde_json::from_str(&text).unwrap();
+    older["members"].as_array_mut().unwrap().pop();
+    fs::write(&path, older.to_string()).unwrap();
+    let outcome = cluster(members, &["alarm", "disarm"]);
+    let error = "error: alarm CORRUPT on etcd2 stays: etcd3 is not in the state directory\n\
+                 hint: name the newest state directory of this cluster with --state\n";
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(6), error));
+    fs::write(&path, text).unwrap();
+}
+
 #[test]
 fn a_corrupt_member_is_named_until_its_data_are_those_of_the_others() {
     let name =
@@ -184,6 +198,7 @@ fn a_corrupt_member_is_named_until_its_data_are_those_of_the_others() {
             .put(address(0), "key", "good value of the key")
             .unwrap();
         raise(&members, 1);
+        refuse_with_an_older_state_directory(&members);
         let done = cluster(&members, &["alarm", "disarm"]).done().stdout;
         assert_eq!(done, "alarm CORRUPT on etcd2: disarmed\n");
         // etcd writes its database to the disk ten times a second: first the content, then the page that refers to it.

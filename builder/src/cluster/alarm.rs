@@ -11,8 +11,9 @@ use super::assess::ratio;
 use super::report::DatabaseReport;
 use super::space::{self, DatabaseContent};
 use super::table::bytes;
-use crate::etcd::{Alarm, Session, Status, Trouble};
+use crate::etcd::{Alarm, Member, Session, Status, Trouble};
 use crate::failure::Kind;
+use crate::printable::printable;
 
 /// A database below this share of its quota has room again. etcd raises the alarm when it reaches the quota itself.
 const ROOM: f64 = 0.9;
@@ -104,8 +105,7 @@ pub fn disarm(access: &Access) -> Result<Disarming> {
         full(&mut report, first).map_err(failed("reading the keys"))?;
     }
     if alarms.iter().any(|alarm| alarm.kind == Alarm::CORRUPT) {
-        let difference = compare(&members).map_err(failed("comparing the members' data"))?;
-        report.add_difference(difference);
+        corrupt(&mut report, &members, &silent).map_err(failed("comparing the members' data"))?;
     }
     if report.causes.is_empty() {
         for alarm in alarms {
@@ -194,6 +194,27 @@ fn remedy(database: &DatabaseReport, live: u64) -> &'static str {
     }
 }
 
+/// Adds the members whose data differ, or else those whose data was not compared because nobody has described them.
+fn corrupt(
+    report: &mut Disarming,
+    members: &[Answering],
+    silent: &[(&str, Trouble)],
+) -> Result<(), Trouble> {
+    if let Some(pair) = compare(members)? {
+        report.add_difference(pair);
+    } else if let Some(first) = members.first() {
+        let list = first.session.members()?;
+        let compared: Vec<_> = members.iter().map(|it| it.status.member_id()).collect();
+        let is_other = |it: &&Member| {
+            let is_silent = silent.iter().any(|(name, _)| *name == it.name);
+            it.is_started() && !is_silent && !compared.contains(&it.id)
+        };
+        let others = list.iter().filter(is_other);
+        report.add_undescribed(others.map(|it| printable(&it.name)).collect());
+    }
+    Ok(())
+}
+
 /// Compares the data of all members at a revision that each one has. Returns the first two that differ.
 fn compare(members: &[Answering]) -> Result<Option<[&str; 2]>, Trouble> {
     let common = members.iter().map(|member| member.status.revision()).min();
@@ -208,11 +229,20 @@ fn compare(members: &[Answering]) -> Result<Option<[&str; 2]>, Trouble> {
 }
 
 impl Disarming {
-    fn add_difference(&mut self, pair: Option<[&str; 2]>) {
-        let Some([a, b]) = pair else { return };
+    fn add_difference(&mut self, [a, b]: [&str; 2]) {
         self.causes.push(format!("the data of {a} and {b} differ"));
         "save a snapshot of the good member with etcdctl, then let the other one rejoin: sudo touch /var/lib/etcd/set-data-aside"
             .clone_into(&mut self.hint);
+    }
+
+    fn add_undescribed(&mut self, names: Vec<String>) {
+        if self.causes.is_empty() && !names.is_empty() {
+            "name the newest state directory of this cluster with --state"
+                .clone_into(&mut self.hint);
+        }
+        let causes = names.into_iter();
+        self.causes
+            .extend(causes.map(|name| format!("{name} is not in the state directory")));
     }
 
     /// Returns an error if the alarms were not disarmed.
