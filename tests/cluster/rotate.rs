@@ -35,6 +35,16 @@ fn nothing_to_abort(nodes: &mut Nodes) {
     );
 }
 
+/// Checks what `status` says about the change of the CA.
+fn status(nodes: &mut Nodes, phase: Option<usize>) {
+    let text = nodes.cluster(&["status"]).text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains(" CA ")).collect();
+    let wanted = phase.map(|phase| {
+        format!("warning: the CA is being replaced, in phase {phase} of 3; `etcd-image cluster rotate-ca` continues")
+    });
+    assert_eq!(lines, Vec::from_iter(wanted), "{text}");
+}
+
 /// One node is gone: it is named with the way on, and no other restarts.
 fn abort_without_a_node(nodes: &mut Nodes) {
     let program = nodes.folder(2).join("bin/sudo");
@@ -126,7 +136,9 @@ fn what_a_node_has_lost_is_handed_over_again() {
         let read = |node, place| fs::read_to_string(nodes.folder(node).join(place)).unwrap();
         let images = [0, 1, 2].map(|node| PLACES.map(|place| read(node, place)));
         step(&mut nodes, &[], "phase 1 of 3 is complete: ");
+        status(&mut nodes, Some(1));
         step(&mut nodes, &[], "phase 2 of 3 is complete: ");
+        status(&mut nodes, Some(2));
         // Its data was wiped, and it was flashed with an image from before the change.
         put_back(&nodes, 2, &images[2]);
         fs::remove_dir_all(nodes.folder(2).join("data/certificates")).unwrap();
@@ -161,6 +173,7 @@ fn what_a_node_has_lost_is_handed_over_again() {
         let other = other.unwrap();
         put_back(&nodes, other, &images[other][..2]);
         step(&mut nodes, &[], "phase 3 of 3 is complete: ");
+        status(&mut nodes, None);
         nodes.cluster(&["status"]).done();
     });
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use super::report::{ClusterReport, DatabaseReport, MemberReport, Role};
 use super::{assess, certificate, facts};
 use crate::description::DescribedMember;
 use crate::etcd::{Member, Session, Status, Trouble};
-use crate::parallel;
+use crate::{parallel, pki};
 
 /// The state of one member, and the members that it knows.
 struct Seen {
@@ -31,7 +32,18 @@ pub(super) enum Scope {
 
 /// Returns the state of the cluster at `now`, in seconds since 1970. A member that does not answer is a part of the result.
 pub fn status(access: &Access, now: i64) -> Result<ClusterReport> {
-    survey(access, now, Scope::Everything)
+    let mut report = survey(access, now, Scope::Everything)?;
+    report.warnings.extend(change_of_ca(&access.folder));
+    Ok(report)
+}
+
+/// Reports a change of the CA that is not complete. The directory `client` beside the images does not know about one.
+fn change_of_ca(folder: &Path) -> Option<String> {
+    let phase = pki::rotation(folder).ok().flatten()?;
+    Some(format!(
+        "the CA is being replaced, in phase {} of 3; `etcd-image cluster rotate-ca` continues",
+        phase.number()
+    ))
 }
 
 /// Returns the state of the cluster as far as these sources know it.

@@ -39,6 +39,13 @@ impl Phase {
             .map_or("", |(name, _)| name)
     }
 
+    /// Returns the number of the phase, from 1 to 3.
+    pub fn number(self) -> usize {
+        let mut all = Self::NAMES.iter();
+        all.position(|(_, phase)| *phase == self)
+            .map_or(0, |at| at + 1)
+    }
+
     /// Returns the phase of a state directory, or `None` if its CA does not change.
     pub(super) fn read(reader: &StateReader) -> Result<Option<Self>> {
         let Some(text) = reader.public(FILE)? else {

@@ -23,9 +23,9 @@ use crate::failure::Kind;
 /// The certificates that clients of a cluster must trust while its CA changes.
 pub const TRUSTED: &str = "trusted-ca.crt";
 
-/// Returns the phase of a state directory, or `None` if its CA does not change.
+/// Returns the phase of a state directory, or `None` if its CA does not change. Changes and locks nothing.
 pub fn rotation(state: &Path) -> Result<Option<Phase>> {
-    Phase::read(&open_state(state)?.reader())
+    Phase::read(&StateStore::preview(state)?.reader())
 }
 
 /// Begins a change of the CA: makes the next one, which nobody trusts yet.
