@@ -111,6 +111,9 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     let taken = OperatorLock::attempt(&access, name, operator, now, &*progress)?.ok();
     access.must_know_the_time()?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
+    if let Some(warning) = &renewed.warning {
+        progress.note(warning);
+    }
     let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     let lock = match taken {
         Some(lock) => lock,

@@ -18,6 +18,8 @@ pub struct Renewed {
     pub admin: Leaf,
     /// The certificates of the nodes, in the order of their names in the call.
     pub nodes: Vec<Vec<Leaf>>,
+    /// Advice on a CA that ends soon, and with it every certificate.
+    pub warning: Option<String>,
 }
 
 /// A certificate with its key in the state directory.
@@ -63,7 +65,11 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
         all.push(leaves);
     }
     store.commit()?;
-    Ok(Renewed { admin, nodes: all })
+    Ok(Renewed {
+        admin,
+        nodes: all,
+        warning: renewer.authority.warning(now),
+    })
 }
 
 /// Checks that the CA of the state directory can issue certificates now.

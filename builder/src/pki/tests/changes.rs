@@ -135,6 +135,12 @@ fn a_ca_near_its_end_is_warned_about_and_the_advice_works() {
     assert_eq!(silent.notes, Vec::<String>::new());
     // New certificates would expire with the CA as well, so they are not replaced.
     let warned = open(&scene.state, &config, NOW + 80 * DAY).unwrap();
+    let nodes = ["etcd1".to_owned()];
+    let renew = |at| renew(&scene.state, &nodes, at, at + 60 * DAY).unwrap();
+    assert_eq!(renew(NOW + 60 * DAY).warning, None);
+    let kept = renew(NOW + 80 * DAY);
+    assert!(kept.nodes.iter().flatten().all(|leaf| !leaf.is_new));
+    assert_eq!(kept.warning.as_ref(), warned.notes.first());
     assert_eq!(
         warned.notes,
         [
