@@ -13,6 +13,9 @@ const LARGE_OFFSET: f64 = 1.0;
 const NEARLY_FULL: f64 = 0.8;
 const HOT: f64 = 80.0;
 
+/// Why the answer of a member counts for nothing.
+pub(super) const OF_ANOTHER_CLUSTER: &str = "a member of another cluster answers at its address";
+
 /// The error of a member that follows nobody, in its status.
 const NO_LEADER: &str = "etcdserver: no leader";
 
@@ -73,6 +76,8 @@ impl ClusterReport {
             "the administrator's certificate has expired by the clocks of the nodes: run `etcd-image cluster renew`"
         } else if says("received fatal alert") {
             "the node rejects the administrator's certificate: name the state directory of this cluster with --state"
+        } else if says(OF_ANOTHER_CLUSTER) {
+            "give each board an address of its own; if a restore was interrupted, run `etcd-image cluster restore` again"
         } else if says("is not in the state directory") || says("is not a member") {
             "make cluster.toml and the cluster agree, then build again"
         } else if says("alarm") {
@@ -316,6 +321,18 @@ mod tests {
         let error = report.verdict().unwrap_err().to_string();
         let wanted = "cluster main is down: a does not confirm a read: no answer within 5 s";
         assert_eq!(error, wanted);
+    }
+
+    #[test]
+    fn an_address_that_another_cluster_uses_is_no_matter_of_power() {
+        let mut members = three();
+        members[1].reachable = false;
+        members[1].trouble = Some(format!("{OF_ANOTHER_CLUSTER} (cluster ID 2)"));
+        let hint = assessed(&members).hint();
+        assert!(
+            hint.starts_with("give each board an address of its own"),
+            "{hint}"
+        );
     }
 
     #[test]

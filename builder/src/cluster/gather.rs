@@ -9,13 +9,15 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::access::Access;
+use super::assess::{self, OF_ANOTHER_CLUSTER};
 use super::report::{ClusterReport, DatabaseReport, MemberReport, Role};
-use super::{assess, certificate, facts};
+use super::{certificate, facts};
 use crate::description::DescribedMember;
 use crate::etcd::{Member, Session, Status, Trouble};
 use crate::{parallel, pki};
 
 /// The state of one member, and the members that it knows.
+#[derive(Clone)]
 struct Seen {
     report: MemberReport,
     list: Vec<Member>,
@@ -50,9 +52,10 @@ fn change_of_ca(folder: &Path) -> Option<String> {
 pub(super) fn survey(access: &Access, now: i64, scope: Scope) -> Result<ClusterReport> {
     let described = &access.description.members;
     let jobs = NonZeroUsize::new(described.len()).unwrap_or(NonZeroUsize::MIN);
-    let seen = parallel::map(jobs, described, |member| {
+    let mut seen = parallel::map(jobs, described, |member| {
         Ok(ask(access, member, now, scope))
     })?;
+    set_others_apart(&mut seen);
     let confirmed = seen
         .iter()
         .find(|seen| seen.report.read_milliseconds.is_some());
@@ -62,6 +65,38 @@ pub(super) fn survey(access: &Access, now: i64, scope: Scope) -> Result<ClusterR
     complete(&mut members, &list);
     compare(&mut members);
     Ok(assess::assess(&access.description.cluster, members, &list))
+}
+
+/// Takes what a member of another cluster says for no answer: it must count in no majority, and nobody may save its keys as those of
+/// this cluster. This cluster is the one that confirms reads through most of its members, or else the one with most of them.
+fn set_others_apart(seen: &mut [Seen]) {
+    let cluster = |it: &Seen| it.report.cluster_id.clone();
+    let weight = |id: &String| {
+        let members = seen.iter().map(|it| &it.report);
+        let members = members.filter(|it| it.cluster_id.as_ref() == Some(id));
+        let confirmed = members.clone().filter(|it| it.read_milliseconds.is_some());
+        (confirmed.count(), members.count())
+    };
+    // Of several maxima, `max_by_key` takes the last one.
+    let own = seen.iter().rev().filter_map(cluster).max_by_key(weight);
+    for other in seen {
+        let report = &mut other.report;
+        if report.cluster_id.is_none() || report.cluster_id == own {
+            continue;
+        }
+        let id = report.cluster_id.take().unwrap_or_default();
+        let new = MemberReport::new(&report.name, report.address);
+        *report = MemberReport {
+            trouble: Some(format!("{OF_ANOTHER_CLUSTER} (cluster ID {id})")),
+            cluster_id: Some(id),
+            server_certificate: report.server_certificate,
+            peer_certificate: report.peer_certificate,
+            node: report.node.take(),
+            ssh_trouble: report.ssh_trouble.take(),
+            ..new
+        };
+        other.list.clear();
+    }
 }
 
 /// Asks etcd and the node at the same time.
@@ -250,6 +285,44 @@ mod tests {
             hosts(&member("", "[fd00::3]")),
             ["fd00::3".parse::<IpAddr>().unwrap()]
         );
+    }
+
+    #[test]
+    fn a_member_of_another_cluster_is_no_part_of_this_one() {
+        let seen = |name: &str, cluster: &str, works: bool| Seen {
+            report: MemberReport {
+                cluster_id: Some(cluster.to_owned()),
+                reachable: true,
+                role: Some(Role::Follower),
+                read_milliseconds: works.then_some(1.0),
+                leader: 7,
+                ..MemberReport::new(name, None)
+            },
+            list: vec![member(name, "10.0.0.1")],
+        };
+        let others = |mut all: Vec<Seen>| {
+            set_others_apart(&mut all);
+            let apart = all.iter().filter(|it| it.report.trouble.is_some());
+            let apart = apart.map(|it| {
+                let report = &it.report;
+                assert!(!report.reachable && report.role.is_none() && report.leader == 0);
+                assert!(report.read_milliseconds.is_none() && it.list.is_empty());
+                report.name.clone()
+            });
+            apart.collect::<Vec<_>>()
+        };
+        let own = || vec![seen("b", "1", true), seen("c", "1", true)];
+        assert_eq!(others(own()), [""; 0]);
+        assert_eq!(others([vec![seen("a", "2", true)], own()].concat()), ["a"]);
+        // A restore has not reached all nodes.
+        let some = |works| vec![seen("a", "2", works), seen("b", "1", false)];
+        assert_eq!(others(some(true)), ["b"]);
+        assert_eq!(others(some(false)), ["b"]);
+        let silent = Seen {
+            report: MemberReport::new("d", None),
+            list: Vec::new(),
+        };
+        assert_eq!(others(vec![silent]), [""; 0]);
     }
 
     #[test]
