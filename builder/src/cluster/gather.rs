@@ -14,6 +14,7 @@ use super::report::{ClusterReport, DatabaseReport, MemberReport, Role};
 use super::{certificate, facts};
 use crate::description::DescribedMember;
 use crate::etcd::{Member, Session, Status, Trouble};
+use crate::printable::printable;
 use crate::{parallel, pki};
 
 /// The state of one member, and the members that it knows.
@@ -167,7 +168,7 @@ fn fill(report: &mut MemberReport, status: &Status, quota: u64) {
         (false, true) => Role::Leader,
         (false, false) => Role::Follower,
     });
-    report.version = Some(status.version.clone());
+    report.version = Some(printable(&status.version));
     report.database = Some(DatabaseReport {
         size: status.db_size,
         in_use: status.db_size_in_use,
@@ -190,10 +191,8 @@ fn complete(members: &mut Vec<MemberReport>, list: &[Member]) {
             .iter()
             .position(|report| is_of(member, report));
         let at = known.unwrap_or_else(|| {
-            members.push(MemberReport::new(
-                &member.name,
-                hosts(member).first().copied(),
-            ));
+            let name = printable(&member.name);
+            members.push(MemberReport::new(&name, hosts(member).first().copied()));
             members.len() - 1
         });
         members[at].id = Some(format!("{:x}", member.id));
@@ -268,12 +267,12 @@ mod tests {
             // Its name is not that of the node that takes its address.
             Member {
                 is_learner: true,
-                ..member("c", "10.0.0.1")
+                ..member("c\u{1b}[2J", "10.0.0.1")
             },
         ];
         complete(&mut members, &list);
         let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
-        assert_eq!(names, ["a", "b", "d", "c"]);
+        assert_eq!(names, ["a", "b", "d", "c\\u{1b}[2J"]);
         assert_eq!(members[1].id.as_deref(), Some("abc"));
         let is_learner = |member: &MemberReport| member.role == Some(Role::Learner);
         assert!(is_learner(&members[3]), "nobody asks it");

@@ -22,6 +22,7 @@ use super::messages::{
 use super::patience::Patience;
 use super::transport::{self, Channel, Connected};
 use super::trouble::Trouble;
+use crate::printable::printable;
 
 /// How long a member may pause while it sends a snapshot from its card.
 const STALL: Duration = Duration::from_secs(30);
@@ -227,10 +228,21 @@ fn refusal(status: &tonic::Status) -> Trouble {
     match status.source() {
         Some(cause) => Trouble::connection(cause),
         None if status.message().is_empty() => Trouble::Answer(name(status.code())),
-        None => Trouble::Answer(status.message().to_owned()),
+        None => Trouble::Answer(printable(status.message())),
     }
 }
 
 fn name(code: Code) -> String {
     code.description().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_member_says_moves_no_cursor() {
+        let said = refusal(&tonic::Status::unknown("no\u{1b}[2J"));
+        assert_eq!(said, Trouble::Answer("no\\u{1b}[2J".to_owned()));
+    }
 }
