@@ -14,6 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The bytes of a node's answer that are kept, of which a node needs a few kilobytes.
+const LARGEST: u64 = 1 << 20;
+
 /// How to log in to nodes.
 #[derive(Clone, Debug)]
 pub struct SshLogin {
@@ -212,7 +215,7 @@ fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 }
 
 fn lines(out: impl Read) -> SshOutput {
-    let mut reader = BufReader::new(out);
+    let mut reader = BufReader::new(out.take(LARGEST));
     let mut line = String::new();
     // What arrived before an error is enough; the exit status reports the failure.
     let _ = reader.read_line(&mut line);
@@ -225,10 +228,10 @@ fn lines(out: impl Read) -> SshOutput {
     }
 }
 
-fn text(mut out: impl Read) -> String {
+fn text(out: impl Read) -> String {
     let mut bytes = Vec::new();
-    // As above.
-    let _ = out.read_to_end(&mut bytes);
+    // As above. ssh ends when nobody reads any more.
+    let _ = out.take(LARGEST).read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -307,6 +310,15 @@ mod tests {
             "its host key is not the one in known_hosts"
         );
         assert_eq!(reason(""), "ssh gave no reason");
+    }
+
+    #[test]
+    fn an_endless_answer_does_not_fill_the_memory() {
+        for byte in [b'x', b'\n'] {
+            let said = lines(io::repeat(byte).take(3 * LARGEST));
+            let length: usize = said.lines.iter().map(|line| line.len() + 1).sum();
+            assert!(length as u64 <= LARGEST + 1, "{length}");
+        }
     }
 
     #[test]
