@@ -97,6 +97,27 @@ fn all_nodes_restart_one_by_one_while_a_client_writes() {
     });
 }
 
+/// Nobody has repeated or given up a restore that was interrupted.
+#[test]
+fn a_node_that_would_begin_again_with_a_snapshot_does_not_restart() {
+    let name = "cluster::nodes::a_node_that_would_begin_again_with_a_snapshot_does_not_restart";
+    with_nodes(name, |mut nodes| {
+        let place = nodes.members.data("etcd2").join("restore");
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("wanted"), "00ff00ff00ff00ff\n").unwrap();
+        let said = nodes.cluster(&["reboot", "etcd2"]);
+        let place = place.display();
+        let wanted = format!(
+            "error: etcd2 would set its data aside and begin again with a snapshot: a restore is prepared in {place}\n\
+             hint: run `etcd-image cluster restore` again, or give it up on the node with `sudo rm -r {place}`; etcd2 was not \
+             restarted\n"
+        );
+        assert_eq!((said.code, said.err.as_str()), (Some(4), wanted.as_str()));
+        nodes.cluster(&["reboot", "etcd1"]).done();
+        assert_eq!(nodes.restarted, [0]);
+    });
+}
+
 #[test]
 fn a_node_that_stays_off_ends_the_command_before_the_next_node() {
     let name = "cluster::nodes::a_node_that_stays_off_ends_the_command_before_the_next_node";

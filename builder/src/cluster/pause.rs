@@ -1,4 +1,4 @@
-//! Waits until a member takes part in the cluster again.
+//! Lets a member pause, and waits until it takes part in the cluster again.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,13 +9,45 @@ use super::access::Access;
 use super::gather::{Scope, survey};
 use super::quorum::works;
 use super::report::{ClusterReport, MemberReport, Role};
+use super::{lead, node_program};
 use crate::failure::Kind;
+use crate::printable::printable;
 
 /// The time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The log entries that a member may be behind and still count as caught up; the others write while it is asked.
 const SMALL_LAG: u64 = 100;
+
+/// Moves the lead away from a member that is about to restart, if it comes back with its data.
+pub(super) fn before_restart(
+    access: &Access,
+    report: &ClusterReport,
+    name: &str,
+    now: i64,
+) -> Result<()> {
+    must_keep_its_data(access, name)?;
+    lead::give_up(access, report, name, now)
+}
+
+/// Refuses a node on which an interrupted command has prepared a restore: its etcd would begin again with the snapshot. An older image
+/// does not tell.
+fn must_keep_its_data(access: &Access, name: &str) -> Result<()> {
+    let command = node_program::command("restore", "pending");
+    let said = access.ssh.run(access.node(name)?.address, &command);
+    let lines = said.map_or(Vec::new(), |said| said.lines);
+    let mut places = lines.iter().filter_map(|it| it.strip_prefix("restore="));
+    let Some(place) = places.next().map(printable) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{name} would set its data aside and begin again with a snapshot: a restore is prepared in {place}"
+    );
+    let hint = format!(
+        "run `etcd-image cluster restore` again, or give it up on the node with `sudo rm -r {place}`; {name} was not restarted"
+    );
+    Err(Kind::Refused.error(message, hint))
+}
 
 /// Waits until a member has caught up, at most for this time, and returns the state of the cluster.
 pub(super) fn until_caught_up(

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::operation::Operation;
-use super::{lead, order, pause, ssh};
+use super::{order, pause, ssh};
 use crate::failure::{Kind, explain};
 use crate::progress::Progress;
 
@@ -62,7 +62,7 @@ pub fn reboot(operation: &Operation<'_>, names: &[String], wait: Duration) -> Re
         // Another member may have failed since the logins, which take their time.
         report = operation.survey()?;
         report.can_spare(&name)?;
-        lead::give_up(access, &report, &name, now)?;
+        pause::before_restart(access, &report, &name, now)?;
         let started = Instant::now();
         let limit = minutes(wait);
         let progress = operation.progress;

@@ -18,7 +18,7 @@ use super::lock::OperatorLock;
 use super::operation::Operation;
 use super::report::ClusterReport;
 use super::ssh::SshLogin;
-use super::{lead, order, pause, renew, ssh};
+use super::{order, pause, renew, ssh};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
@@ -269,7 +269,7 @@ impl Rotating<'_> {
         // Another member may have failed while this one received the certificates.
         let report = survey(access, self.now, Scope::Etcd)?;
         report.can_spare(name)?;
-        lead::give_up(access, &report, name, self.now)?;
+        pause::before_restart(access, &report, name, self.now)?;
         access
             .ssh
             .run(member.address, RESTART_ETCD)

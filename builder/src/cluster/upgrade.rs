@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::operation::Operation;
 use super::report::ClusterReport;
 use super::rotate::RESTART_ETCD;
-use super::{lead, node_etcd, order, pause};
+use super::{node_etcd, order, pause};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
@@ -125,7 +125,7 @@ fn change(
     lock.must_be_kept()?;
     let report = operation.survey()?;
     report.can_spare(name)?;
-    lead::give_up(access, &report, name, now)?;
+    pause::before_restart(access, &report, name, now)?;
     progress.note(&format!("{name} restarts with etcd {version}"));
     let restarted = access.ssh.run(member.address, RESTART_ETCD);
     restarted.map_err(|reason| {
