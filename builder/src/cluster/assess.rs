@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::certificate::FEW_DAYS;
 use super::report::{CertificateReport, ClusterReport, MemberReport, NodeReport, Role, Verdict};
 use crate::etcd::Member;
 use crate::failure::Kind;
 
 /// The limits above which a fact is a warning.
-const FEW_DAYS: i64 = 60;
 const LARGE_LAG: u64 = 1000;
 const LARGE_OFFSET: f64 = 1.0;
 const NEARLY_FULL: f64 = 0.8;

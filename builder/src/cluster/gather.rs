@@ -37,6 +37,10 @@ pub(super) enum Scope {
 pub fn status(access: &Access, now: i64) -> Result<ClusterReport> {
     let mut report = survey(access, now, Scope::Everything)?;
     report.warnings.extend(change_of_ca(&access.folder));
+    if access.uses_certificates() {
+        let ending = certificate::ending(&access.folder, now);
+        report.warnings.extend(ending);
+    }
     Ok(report)
 }
 
