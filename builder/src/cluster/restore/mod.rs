@@ -27,8 +27,10 @@ use crate::snapshot::Snapshot;
 /// How long a node may take to receive a snapshot over a slow network.
 const UPLOAD: Duration = Duration::from_hours(1);
 
-/// How long all members may take until they work.
+/// How long all members may take until they work, besides the time for the snapshot.
 const BEGINNING: Duration = Duration::from_mins(10);
+/// The bytes of a snapshot that a node with a slow card checks, restores and writes back in a second, at least.
+const SLOW_CARD: u64 = 2 << 20;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The number of revisions that a node skips when it restores a snapshot (`BUMP` of `overlays/etcd/snapshot`).
@@ -93,7 +95,7 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     all(each(access, &left, &words))?;
     all(each(access, &left, "start"))?;
     operation.progress.note("waiting until all members work");
-    wait(operation)?;
+    wait(operation, patience(snapshot.bytes.reveal().len()))?;
     check_begun(&before, &operation.survey()?, snapshot)?;
     Ok(Restoration {
         format: 1,
@@ -176,16 +178,23 @@ fn check_begun(before: &ClusterReport, after: &ClusterReport, snapshot: &Snapsho
     Err(Kind::Unhealthy.error(message, hint))
 }
 
-/// Waits until every member works.
-fn wait(operation: &Operation<'_>) -> Result<()> {
+/// Returns how long all members may take to begin with a snapshot of this many bytes. A command that ends earlier and is run again
+/// would stop those that are about to begin.
+fn patience(bytes: usize) -> Duration {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    BEGINNING + Duration::from_secs(bytes / SLOW_CARD)
+}
+
+/// Waits until every member works, at most for this time.
+fn wait(operation: &Operation<'_>, limit: Duration) -> Result<()> {
     let Operation { access, now, .. } = *operation;
     let started = Instant::now();
     for member in &access.description.members {
         // Nobody answers at first.
-        while operation.survey().is_err() && started.elapsed() < BEGINNING {
+        while operation.survey().is_err() && started.elapsed() < limit {
             thread::sleep(INTERVAL);
         }
-        let left = BEGINNING.saturating_sub(started.elapsed());
+        let left = limit.saturating_sub(started.elapsed());
         pause::until_caught_up(access, &member.name, left, now)?;
     }
     Ok(())

@@ -44,6 +44,13 @@ fn a_node_s_facts_are_read() {
     assert_eq!(facts, wanted);
 }
 
+/// A slow card reads and writes some megabytes in a second.
+#[test]
+fn a_large_snapshot_gets_more_time() {
+    assert_eq!(patience(20_000), Duration::from_mins(10));
+    assert_eq!(patience(8 << 30), Duration::from_secs(600 + 4096));
+}
+
 #[test]
 fn an_answer_that_is_no_digest_is_ignored() {
     for answer in ["$(reboot)", "ab", "00ff00ff00ff00f;", "00FF00FF00FF00FF"] {
