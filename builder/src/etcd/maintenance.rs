@@ -10,14 +10,14 @@ use super::session::Session;
 use super::trouble::Trouble;
 use crate::secret::Secret;
 
-/// How long a member may rewrite its database: several gigabytes on a slow card.
-const REWRITE: Duration = Duration::from_mins(30);
+/// How long a member may read or rewrite its whole database: several gigabytes on a slow card.
+const WHOLE: Duration = Duration::from_mins(30);
 
 /// How long the target of a change of leaders may take to lead, and a request that needs a leader while there is an election.
 const ELECTION: Duration = Duration::from_secs(30);
 
-/// How long a page of keys or a hash of the database may take.
-const READ: Duration = Duration::from_mins(2);
+/// How long a page of keys may take.
+const PAGE: Duration = Duration::from_mins(2);
 
 /// The actions on alarms.
 const GET: i32 = 0;
@@ -36,7 +36,7 @@ impl Session {
     /// Rewrites the database of this member without its free pages. The member serves nothing meanwhile.
     pub fn defragment(&self) -> Result<(), Trouble> {
         let path = "/etcdserverpb.Maintenance/Defragment";
-        let Done {} = self.call_within(REWRITE, path, Done {})?;
+        let Done {} = self.call_within(WHOLE, path, Done {})?;
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Session {
             revision,
             is_physical: true,
         };
-        let Done {} = self.call_within(REWRITE, "/etcdserverpb.KV/Compact", request)?;
+        let Done {} = self.call_within(WHOLE, "/etcdserverpb.KV/Compact", request)?;
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Session {
     /// Returns the hash of this member's key space up to this revision.
     pub fn hash(&self, revision: u64) -> Result<Hash, Trouble> {
         let path = "/etcdserverpb.Maintenance/HashKV";
-        self.call_within(READ, path, HashRequest { revision })
+        self.call_within(WHOLE, path, HashRequest { revision })
     }
 
     /// Returns at most `limit` keys of this member's own data, from `first` on.
@@ -102,7 +102,7 @@ impl Session {
             limit,
             is_serializable: true,
         };
-        let answer: RangeAnswer = self.call_within(READ, "/etcdserverpb.KV/Range", request)?;
+        let answer: RangeAnswer = self.call_within(PAGE, "/etcdserverpb.KV/Range", request)?;
         Ok(KeyRange {
             pairs: answer.pairs,
             has_more: answer.has_more,
