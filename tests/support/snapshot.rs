@@ -20,7 +20,8 @@ fn database(members: &[&str], version: &str, revision: u64) -> Vec<u8> {
         .iter()
         .enumerate()
         .map(|(at, name)| {
-            let value = format!("{{\"id\":{at},\"name\":\"{name}\"}}");
+            let url = format!("https://192.168.0.{}:2380", 50 + at);
+            let value = format!("{{\"id\":{at},\"peerURLs\":[\"{url}\"],\"name\":\"{name}\"}}");
             (format!("{at:016x}").into_bytes(), value.into_bytes())
         })
         .collect();

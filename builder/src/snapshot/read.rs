@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub revision: u64,
     /// The names of the cluster's members, in alphabetical order.
     pub members: Vec<String>,
+    /// The addresses of its members, unless their URLs have host names.
+    pub addresses: Vec<IpAddr>,
     /// The version of the cluster, such as `3.5.0`.
     pub version: Option<String>,
 }
@@ -42,6 +45,16 @@ pub struct Snapshot {
 struct StoredMember {
     #[serde(default)]
     name: String,
+    #[serde(rename = "peerURLs")]
+    peer_urls: Option<Vec<String>>,
+}
+
+impl StoredMember {
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let urls = self.peer_urls.iter().flatten();
+        let authorities = urls.filter_map(|url| Some(url.split_once("://")?.1));
+        authorities.filter_map(|authority| Some(authority.parse::<SocketAddr>().ok()?.ip()))
+    }
 }
 
 impl Snapshot {
@@ -76,12 +89,12 @@ impl Snapshot {
         };
         let members = database.bucket("members").ok_or(DAMAGED)?;
         let members = members.entries().ok_or(DAMAGED)?;
-        let names = members.iter().map(|(_, member)| {
-            let member: Option<StoredMember> = serde_json::from_slice(member).ok();
-            member.map(|member| printable(&member.name))
-        });
-        let names: Option<Vec<_>> = names.collect();
-        let mut members = names.ok_or(DAMAGED)?;
+        let stored = members
+            .iter()
+            .map(|(_, member)| serde_json::from_slice(member).ok());
+        let stored: Option<Vec<StoredMember>> = stored.collect();
+        let stored = stored.ok_or(DAMAGED)?;
+        let mut members: Vec<_> = stored.iter().map(|it| printable(&it.name)).collect();
         members.sort_unstable();
         let version = database.bucket("cluster");
         let version = version.and_then(|bucket| bucket.value("clusterVersion"));
@@ -90,6 +103,7 @@ impl Snapshot {
             sha256: hex::sha256(&bytes),
             revision,
             members,
+            addresses: stored.iter().flat_map(StoredMember::addresses).collect(),
             version: version.map(printable),
             bytes: Secret::new(bytes),
         })

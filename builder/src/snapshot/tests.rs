@@ -3,6 +3,8 @@
 #[path = "../../../tests/support/snapshot.rs"]
 mod sample;
 
+use std::net::IpAddr;
+
 use sha2::{Digest as _, Sha256};
 
 use super::Snapshot;
@@ -23,6 +25,8 @@ fn a_snapshot_tells_its_cluster_and_revision() {
         "revision 4711 of the members etcd1, etcd2, etcd 3.5.0"
     );
     assert_eq!(read.id(), &read.sha256[..16]);
+    let addresses = [50, 51].map(|host| IpAddr::from([192, 168, 0, host]));
+    assert_eq!(read.addresses, addresses);
 }
 
 #[test]

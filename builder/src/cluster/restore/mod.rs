@@ -6,6 +6,7 @@ mod node;
 mod steps;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use super::access::Access;
 use super::operation::Operation;
 use super::pause;
 use super::report::{ClusterReport, MemberReport};
-use crate::description::DescribedMember;
+use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
 use crate::snapshot::Snapshot;
 
@@ -133,16 +134,27 @@ fn must_be_admitted(operation: &Operation<'_>) -> Result<ClusterReport> {
 
 /// Refuses a snapshot of other members.
 pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
-    let members = access.description.members.iter();
-    let mut own: Vec<_> = members.map(|member| member.name.clone()).collect();
+    must_be_of(&access.description, snapshot)
+}
+
+/// Refuses a snapshot of a cluster with other names, or with the same names, as most clusters have, at other addresses.
+fn must_be_of(cluster: &ClusterDescription, snapshot: &Snapshot) -> Result<()> {
+    let mut own: Vec<_> = cluster.members.iter().map(|it| it.name.clone()).collect();
     own.sort_unstable();
-    if own == snapshot.members {
+    let is_own = |address: &IpAddr| cluster.members.iter().any(|it| it.address == *address);
+    let (found, own) = if own != snapshot.members {
+        (snapshot.members.clone(), own)
+    } else if !snapshot.addresses.is_empty() && !snapshot.addresses.iter().any(is_own) {
+        let own = cluster.members.iter().map(|it| it.address.to_string());
+        let found = snapshot.addresses.iter().map(IpAddr::to_string);
+        (found.collect(), own.collect())
+    } else {
         return Ok(());
-    }
+    };
     let message = format!(
         "the snapshot is of a cluster with the members {}, and cluster {} has {}",
-        snapshot.members.join(", "),
-        access.description.cluster,
+        found.join(", "),
+        cluster.cluster,
         own.join(", ")
     );
     let hint = "name a snapshot of this cluster, or add --from-other-members if these are the keys that you want";

@@ -75,6 +75,7 @@ fn a_node_that_cannot_restore_is_named() {
         sha256: "ab".to_owned(),
         revision: 9,
         members: Vec::new(),
+        addresses: Vec::new(),
         version: Some("3.5.0".to_owned()),
     };
     let ready = || NodeFacts {
@@ -128,12 +129,57 @@ fn a_node_that_cannot_restore_is_named() {
 }
 
 #[test]
+fn a_snapshot_of_members_with_the_same_names_at_other_addresses_is_refused() {
+    let hosts = |hosts: &[u8]| -> Vec<IpAddr> {
+        let hosts = hosts.iter();
+        hosts.map(|host| [192, 168, 0, *host].into()).collect()
+    };
+    let member = |(name, address): (&str, IpAddr)| DescribedMember {
+        name: name.to_owned(),
+        address,
+    };
+    let names = ["etcd1", "etcd2"];
+    let cluster = ClusterDescription {
+        format: 1,
+        cluster: "main".to_owned(),
+        user: "pi".to_owned(),
+        insecure: false,
+        quota: 1,
+        members: names
+            .into_iter()
+            .zip(hosts(&[50, 51]))
+            .map(member)
+            .collect(),
+    };
+    let outcome = |addresses: &[u8]| {
+        let snapshot = Snapshot {
+            bytes: crate::secret::Secret::new(Vec::new()),
+            sha256: "ab".to_owned(),
+            revision: 9,
+            members: names.map(str::to_owned).to_vec(),
+            addresses: hosts(addresses),
+            version: None,
+        };
+        must_be_of(&cluster, &snapshot)
+    };
+    outcome(&[50, 51]).unwrap();
+    // Their URLs have host names, or one of them has got another address since.
+    outcome(&[]).unwrap();
+    outcome(&[50, 61]).unwrap();
+    let error = outcome(&[60, 61]).unwrap_err().to_string();
+    let wanted = "the snapshot is of a cluster with the members 192.168.0.60, 192.168.0.61, and cluster main has 192.168.0.50, \
+                  192.168.0.51";
+    assert_eq!(error, wanted);
+}
+
+#[test]
 fn success_needs_another_cluster_or_a_raised_revision() {
     let snapshot = Snapshot {
         bytes: crate::secret::Secret::new(Vec::new()),
         sha256: "ab".to_owned(),
         revision: 9,
         members: Vec::new(),
+        addresses: Vec::new(),
         version: None,
     };
     let report = |id: Option<&str>, revision: u64| {

@@ -13,6 +13,7 @@ fn snapshot() -> Snapshot {
         sha256: "ab".to_owned(),
         revision: 9,
         members: Vec::new(),
+        addresses: Vec::new(),
         version: None,
     }
 }
