@@ -24,6 +24,8 @@ impl Outlook {
             "unhealthy",
             "unavailable",
             "too many",
+            // By a leader that gives up the lead, as for another command.
+            "proposal dropped",
         ];
         match trouble {
             Trouble::Tls(_) => Self::Local,

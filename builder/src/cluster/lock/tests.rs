@@ -78,6 +78,10 @@ fn only_a_failure_that_may_end_with_an_election_is_waited_for() {
             Outlook::Passing,
         ),
         (answer("server stopped"), Outlook::Passing),
+        (
+            Trouble::Answer("raft proposal dropped".to_owned()),
+            Outlook::Passing,
+        ),
         (answer("rpc not supported for learner"), Outlook::Local),
         (answer("mvcc: database space exceeded"), Outlook::Lasting),
         (answer("permission denied"), Outlook::Lasting),
