@@ -16,6 +16,7 @@ use crate::cli::{
 use crate::cluster::{
     self, Access, BackupTarget, LogScope, Operation, OperatorLock, Rotating, RotationStep, SshLogin,
 };
+use crate::failure::Kind;
 use crate::progress::{self, Progress};
 use crate::snapshot::Snapshot;
 
@@ -181,6 +182,10 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
 
 /// Shows the messages of a node, each line as soon as it arrives.
 fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
+    if voice.json && options.follow {
+        let message = "`--json` prints all messages at the end, and `--follow` has none";
+        return Err(Kind::Usage.error(message, "leave one of the two options out"));
+    }
     let access = open_nodes(&options.login)?;
     let scope = LogScope {
         lines: options.lines,
