@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::checker;
 use crate::support::members::{Members, NAMES, address, until, with_members, with_members_and};
 use crate::support::scene::{Outcome, PROGRAM};
-use crate::support::tool::Running;
+use crate::support::tool::{Running, tool};
 
 /// The longest time that a report may take, far above the sum of its time limits.
 const BOUND: Duration = Duration::from_mins(1);
@@ -233,6 +233,14 @@ fn watching_repeats_the_report_until_it_is_stopped() {
             assert!(!watching.has_ended());
             watching.interrupt();
             watching.wait();
+            // It also ends when nobody reads any more.
+            let (started, state) = (Instant::now(), state.display());
+            let script = format!(
+                "timeout 120 {PROGRAM} cluster status --watch 1 --state {state} | head -n 1"
+            );
+            let text = tool("sh", &["-c", &script]).done().text();
+            assert!(text.starts_with("cluster main: "), "{text}");
+            assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
         },
     );
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::access::{open_members, open_nodes, ssh_login};
-use super::printing::{conclude, print, unwritable, write};
+use super::printing::{conclude, print, print_to_reader, unwritable, write};
 use super::{membership, upgrade};
 use crate::cli::{
     self, AlarmCommand, ClusterCommand, Environment, LogsOptions, PasswordOptions, RebootOptions,
@@ -175,7 +175,9 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
         if let Err(error) = write_metrics(&report) {
             progress.note(&format!("warning: {error:#}"));
         }
-        print(voice, &report, &format_args!("{clear}{report}"))?;
+        if !print_to_reader(voice, &report, &format_args!("{clear}{report}"))? {
+            return Ok(());
+        }
         thread::sleep(Duration::from_secs(seconds.get()));
     }
 }

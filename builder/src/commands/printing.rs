@@ -21,19 +21,32 @@ pub(super) fn conclude<T: Serialize + Display>(
 
 /// Prints data to standard output, as JSON or as text.
 pub(super) fn print(voice: &Voice, data: &impl Serialize, text: &impl Display) -> Result<()> {
-    let out = match (voice.json, voice.quiet) {
-        (true, _) => serde_json::to_string_pretty(data)? + "\n",
-        (false, true) => return Ok(()),
-        (false, false) => text.to_string(),
-    };
-    print_text(&out)
+    print_to_reader(voice, data, text).map(drop)
+}
+
+/// Does the same, and returns whether somebody still reads.
+pub(super) fn print_to_reader(
+    voice: &Voice,
+    data: &impl Serialize,
+    text: &impl Display,
+) -> Result<bool> {
+    match (voice.json, voice.quiet) {
+        (true, _) => is_read(&(serde_json::to_string_pretty(data)? + "\n")),
+        (false, true) => Ok(true),
+        (false, false) => is_read(&text.to_string()),
+    }
 }
 
 /// Prints a text to standard output. A reader that stops early, as in `etcd-image plan | head`, is not an error.
 pub(super) fn print_text(text: &str) -> Result<()> {
+    is_read(text).map(drop)
+}
+
+/// Prints a text to standard output. Returns whether somebody reads it.
+fn is_read(text: &str) -> Result<bool> {
     match write(text) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.with_context(unwritable),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        done => done.with_context(unwritable).map(|()| true),
     }
 }
 
