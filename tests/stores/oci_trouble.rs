@@ -73,6 +73,26 @@ fn an_upload_goes_on_where_it_stopped() {
     verify().done();
 }
 
+/// The registry of GitHub accepts at most 4 MiB at once, and answers as if the range were wrong; a proxy may say why.
+#[test]
+fn a_registry_that_refuses_large_parts_gets_smaller_ones() {
+    for status in [
+        "416 Requested Range Not Satisfiable",
+        "413 Content Too Large",
+    ] {
+        let (scene, registry) = (scene(), Registry::start());
+        let is_large = "content-length: 8388608\r\n";
+        registry.fail(move |it| {
+            let answer = Fault::Answer(status, String::new(), String::new());
+            it.headers.contains(is_large).then_some(answer)
+        });
+        build(&scene, &registry, "img").done();
+        assert_eq!(registry.count(|it| it.headers.contains(is_large)), 1);
+        assert!(registry.count(|it| it.headers.contains("content-range: 4194304-")) > 0);
+        scene.bare(&["verify", &registry.place("lab/kv")]).done();
+    }
+}
+
 #[test]
 fn an_upload_is_repeated_after_a_kill() {
     let (scene, registry) = (scene(), Registry::start());

@@ -97,7 +97,7 @@ fn explain(doing: &str, status: StatusCode, code: Option<&str>) -> anyhow::Error
         ),
         (StatusCode::PAYLOAD_TOO_LARGE, _) => (
             Kind::Storage,
-            "the registry, or a proxy before it, does not accept 8 MiB at once",
+            "the registry, or a proxy before it, does not accept 4 MiB at once",
             "raise the limit of the size of a request there",
         ),
         _ => {

@@ -1,5 +1,6 @@
 //! A repository in a registry: its manifests and blobs.
 
+use std::cell::Cell;
 use std::io::{self, Read as _, Write};
 
 use anyhow::Result;
@@ -19,12 +20,16 @@ use crate::hex;
 
 /// The greatest length of a manifest, as registries have it.
 const MANIFEST_LIMIT: u64 = 4 << 20;
+/// The length of a part of an upload.
+const PART: u64 = 8 << 20;
 
 /// A repository, and the build in it that the address names.
 #[derive(Debug)]
 pub(crate) struct Registry {
     pub(super) client: RegistryClient,
     pub(super) reference: Reference,
+    /// The length of the parts of an upload, which is smaller once the registry has refused one.
+    pub(super) part: Cell<u64>,
 }
 
 impl Registry {
@@ -34,6 +39,7 @@ impl Registry {
         Ok(Self {
             client: RegistryClient::new(reference, login)?,
             reference: reference.clone(),
+            part: Cell::new(PART),
         })
     }
 

@@ -16,8 +16,8 @@ use super::registry::Registry;
 use crate::failure::Kind;
 use crate::progress::Task;
 
-/// The length of a part.
-const PART: u64 = 8 << 20;
+/// The length of a part for a registry that refuses longer ones: that of GitHub accepts at most 4 MiB.
+const SMALL_PART: u64 = 4 << 20;
 
 /// An upload that the registry has begun.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,13 +85,19 @@ impl Registry {
         };
         while upload.at < blob.size {
             task.at(upload.at);
-            let part = part(from, upload.at, blob.size)?;
+            let part = part(from, upload.at, self.part.get().min(blob.size - upload.at))?;
             let end = upload.at + part.len() as u64;
             let mut ask = Ask::new(Method::PATCH, url(doing, &upload.location)?)
                 .with(CONTENT_TYPE, "application/octet-stream")
                 .with(CONTENT_RANGE, format!("{}-{}", upload.at, end - 1));
             ask.body = part;
             let response = self.client.send(doing, &ask)?;
+            if is_too_long(response.status()) && self.part.replace(SMALL_PART) > SMALL_PART {
+                *begun = None;
+                return Err(RegistryFailure::Passing(
+                    "the registry does not accept 8 MiB at once".to_owned(),
+                ));
+            }
             if is_forgotten(response.status()) {
                 *begun = None;
                 return Err(RegistryFailure::Passing(
@@ -162,11 +168,11 @@ impl Registry {
     }
 }
 
-/// Reads the part at an offset.
-fn part(from: &mut dyn ReadSeek, at: u64, size: u64) -> Result<Vec<u8>> {
+/// Reads the part of this length at an offset.
+fn part(from: &mut dyn ReadSeek, at: u64, length: u64) -> Result<Vec<u8>> {
     from.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
-    from.take(PART.min(size - at)).read_to_end(&mut bytes)?;
+    from.take(length).read_to_end(&mut bytes)?;
     match bytes.is_empty() {
         true => Err(anyhow!("a file became shorter while it was sent")),
         false => Ok(bytes),
@@ -189,6 +195,14 @@ fn no_registry(doing: &str) -> anyhow::Error {
     Kind::Storage.error(
         format!("{doing}: the server does not answer like a registry"),
         "check the address; a proxy or a portal may answer in its place",
+    )
+}
+
+/// Returns whether a registry refuses a part because of its length. That of GitHub answers as if the range were wrong.
+fn is_too_long(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::RANGE_NOT_SATISFIABLE
     )
 }
 
