@@ -1,7 +1,7 @@
 //! Checks that sending a build to a registry survives failing requests, interruptions and kills.
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::RECIPIENT;
 use super::oci::{build, scene};
@@ -91,6 +91,28 @@ fn a_registry_that_refuses_large_parts_gets_smaller_ones() {
         assert!(registry.count(|it| it.headers.contains("content-range: 4194304-")) > 0);
         scene.bare(&["verify", &registry.place("lab/kv")]).done();
     }
+}
+
+#[test]
+fn a_registry_that_is_busy_is_left_alone_for_as_long_as_it_asks() {
+    let (scene, registry) = (scene(), Registry::start());
+    let (paused, pauses) = mpsc::channel();
+    let mut refused: Option<Instant> = None;
+    registry.fail(move |it| {
+        if it.method != "PATCH" {
+            return None;
+        }
+        if let Some(refused) = refused {
+            let _ = paused.send(refused.elapsed());
+            return None;
+        }
+        refused = Some(Instant::now());
+        let wait = "Retry-After: 2\r\n".to_owned();
+        Some(Fault::Answer("429 Too Many Requests", wait, String::new()))
+    });
+    build(&scene, &registry, "img.zst").done();
+    let pause = pauses.recv().unwrap();
+    assert!(pause >= Duration::from_millis(1900), "{pause:?}");
 }
 
 #[test]

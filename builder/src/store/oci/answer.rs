@@ -1,9 +1,11 @@
 //! What the answers of a registry mean for the user.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
+use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
 
 use crate::failure::Kind;
@@ -14,6 +16,8 @@ use crate::printable::printable;
 pub(super) enum RegistryFailure {
     /// Another attempt may succeed.
     Passing(String),
+    /// Another attempt may succeed once this time has passed.
+    Busy(String, Duration),
     /// Another attempt cannot succeed.
     Final(anyhow::Error),
 }
@@ -50,7 +54,11 @@ pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Regi
         return Ok(response);
     }
     if is_passing {
-        return Err(RegistryFailure::Passing(format!("answer {status}")));
+        let reason = format!("answer {status}");
+        return Err(match pause(&response) {
+            Some(pause) => RegistryFailure::Busy(reason, pause),
+            None => RegistryFailure::Passing(reason),
+        });
     }
     let mut body = Vec::new();
     let read = response.take(LIMIT).read_to_end(&mut body);
@@ -65,6 +73,12 @@ pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Regi
         status,
         code.as_deref(),
     )))
+}
+
+/// Returns how long a registry wants the next attempt to wait. It may name a time of day instead, which is left out.
+fn pause(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Turns a refusal into an error with a next step.

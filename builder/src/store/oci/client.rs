@@ -24,6 +24,8 @@ use crate::failure::Kind;
 const ATTEMPTS: u32 = 5;
 /// The pause after the first failed attempt; each further one is three times as long.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause that a registry can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The headway that makes a failure the first one again.
 const HEADWAY: u64 = 1 << 20;
 /// The greatest length of an answer with a token.
@@ -191,10 +193,11 @@ impl RegistryClient {
         let (mut failures, mut furthest) = (0, 0);
         loop {
             let (outcome, at) = attempt();
-            let reason = match outcome {
+            let (reason, wanted) = match outcome {
                 Ok(value) => return Ok(value),
                 Err(RegistryFailure::Final(error)) => return Err(error),
-                Err(RegistryFailure::Passing(reason)) => reason,
+                Err(RegistryFailure::Passing(reason)) => (reason, Duration::ZERO),
+                Err(RegistryFailure::Busy(reason, wanted)) => (reason, wanted),
             };
             failures = match at >= furthest + HEADWAY {
                 true => 1,
@@ -204,7 +207,8 @@ impl RegistryClient {
             if failures >= ATTEMPTS {
                 return Err(gave_up(doing, &reason));
             }
-            thread::sleep(PAUSE * 3_u32.pow(failures - 1));
+            let pause = PAUSE * 3_u32.pow(failures - 1);
+            thread::sleep(pause.max(wanted.min(LONGEST_PAUSE)));
         }
     }
 }
