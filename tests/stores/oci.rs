@@ -325,7 +325,7 @@ fn a_token_that_expires_is_renewed_and_goes_to_the_registry_only() {
         used += 1;
         let is_valid = it.headers.contains(&format!("authorization: Bearer t{issued}\r\n"));
         let ask = format!(
-            "WWW-Authenticate: Bearer realm=\"http://{host}/token\",service=\"r\",scope=\"repository:lab/kv:pull,push\"\r\n"
+            "WWW-Authenticate: Negotiate\r\nWWW-Authenticate: Bearer realm=\"http://{host}/token\",service=\"r\",scope=\"repository:lab/kv:pull,push\"\r\n"
         );
         (!is_valid || used > 7)
             .then(|| Fault::Answer("401 Unauthorized", ask, String::new()))

@@ -129,8 +129,12 @@ impl RegistryClient {
 
     /// Gets what the registry asks for.
     fn log_in(&self, doing: &str, response: &Response) -> Result<(), RegistryFailure> {
-        let header = response.headers().get(WWW_AUTHENTICATE);
-        let challenge = header.and_then(|it| Challenge::parse(it.to_str().ok()?));
+        // There may be one header for each kind of login.
+        let headers = response.headers().get_all(WWW_AUTHENTICATE);
+        let mut known = headers
+            .iter()
+            .filter_map(|it| Challenge::parse(it.to_str().ok()?));
+        let challenge = known.next();
         let proof = match (challenge, &self.login) {
             (Some(Challenge::Bearer { realm, parameters }), _) => {
                 let token = self.token(doing, &realm, &parameters)?;
