@@ -129,7 +129,23 @@ impl KernelView {
             }
         }
         uses.extend_from_slice(&parts.holders);
+        uses.extend(self.loops(parts)?);
         Ok(uses)
+    }
+
+    /// Returns the loop devices that show a part of the disk, as for a file system at an offset. Unlike other holders, they do not
+    /// keep programs from opening the disk for themselves alone.
+    fn loops(&self, parts: &DiskParts) -> Result<Vec<String>> {
+        let mut loops = Vec::new();
+        for entry in fs_err::read_dir(self.root.join("sys/block"))? {
+            let folder = entry?.path();
+            let source = text(&folder, "loop/backing_file");
+            if parts.has(&source) {
+                loops.push(format!("{source} in /dev/{}", name_of(&folder)));
+            }
+        }
+        loops.sort();
+        Ok(loops)
     }
 }
 
@@ -213,8 +229,9 @@ mod tests {
     /// Lays out the folder of a device below `sys`, with these files.
     fn device(root: &Path, folder: &str, number: &str, files: &[(&str, &str)]) {
         let path = root.join("sys/devices").join(folder);
-        fs_err::create_dir_all(path.join("device")).unwrap();
-        fs_err::create_dir_all(path.join("holders")).unwrap();
+        for inner in ["device", "holders", "dm", "loop"] {
+            fs_err::create_dir_all(path.join(inner)).unwrap();
+        }
         for (file, text) in files.iter().chain(&[("dev", number)]) {
             fs_err::write(path.join(file), format!("{text}\n")).unwrap();
         }
@@ -228,8 +245,8 @@ mod tests {
         }
     }
 
-    /// A machine with a system disk, a card reader, a disk with Btrfs, one with an encrypted partition that is mounted, and one
-    /// with a member of a RAID that is not.
+    /// A machine with a system disk, a card reader, a disk with Btrfs, one with an encrypted partition that is mounted, one
+    /// with a member of a RAID that is not, and one of which a loop device shows a part.
     fn machine() -> (TempDir, KernelView) {
         let folder = TempDir::new().unwrap();
         let root = folder.path();
@@ -266,11 +283,12 @@ mod tests {
         );
         device(root, "ata/sdd", "8:48", &[("size", "1000")]);
         device(root, "ata/sdd/sdd1", "8:49", &[("partition", "1")]);
-        device(root, "virtual/dm-0", "254:0", &[]);
-        fs_err::create_dir_all(root.join("sys/devices/virtual/dm-0/dm")).unwrap();
-        fs_err::write(root.join("sys/devices/virtual/dm-0/dm/name"), "home\n").unwrap();
+        device(root, "virtual/dm-0", "254:0", &[("dm/name", "home")]);
         device(root, "ata/sde", "8:64", &[("size", "1000")]);
         device(root, "virtual/md127", "9:127", &[]);
+        device(root, "ata/sdf", "8:80", &[("size", "1000")]);
+        let shows = [("loop/backing_file", "/dev/sdf")];
+        device(root, "virtual/loop0", "7:0", &shows);
         for (part, holder) in [("sdd/sdd1", "dm-0"), ("sde", "md127")] {
             let holders = root.join("sys/devices/ata").join(part).join("holders");
             let device = root.join("sys/devices/virtual").join(holder);
@@ -327,6 +345,7 @@ mod tests {
                 &["/dev/mapper/home on /home", "/dev/sdd1 in /dev/mapper/home"],
             ),
             used("sde", "", &["/dev/sde in /dev/md127"]),
+            used("sdf", "", &["/dev/sdf in /dev/loop0"]),
         ];
         assert_eq!(system.all().unwrap(), expected);
     }
