@@ -105,6 +105,8 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     job.note(&pki::unknown_replaced(state, cluster)?);
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
+    let key = signing_key.as_ref();
+    overwrite::refuse_unsigned(cluster, &nodes, &job.work.output.out, key)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
     let inputs = inputs.all(job, cluster, &lock)?;
@@ -117,7 +119,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let sources = inputs.sources(cluster, &state.certs, snapshot.as_ref(), &overlays);
     let locked = job.inputs(&sources.nodes, base, &lock)?;
     let plans = job.plans(&sources.nodes, base)?;
-    if let Some(manifest) = job.built_before(&sources, &plans, signing_key.as_ref())? {
+    if let Some(manifest) = job.built_before(&sources, &plans, key)? {
         let _step = interrupt::uninterrupted();
         job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);
@@ -125,13 +127,14 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
 
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, base, &out, &publishing)?;
-    let mut manifest = report::manifest(&sources, &plans, &images, &out)?;
+    let may_be_kept = |older: &Manifest| publication::may_keep(out.path(), older, key);
+    let mut manifest = report::manifest(&sources, &plans, &images, &out, may_be_kept)?;
     let lock_sha256 = locked.sha256()?;
     let of_images = (plans.as_slice(), images.as_slice(), lock_sha256.as_str());
     let attachments = base.attachments(&mut manifest, of_images, &publishing)?;
     let sums = manifest.sums()?;
-    let sign = |key: SigningKey| key.sign(sums.as_bytes());
-    let signature = signing_key.map(sign).transpose()?;
+    let sign = |key: &SigningKey| key.sign(sums.as_bytes());
+    let signature = key.map(sign).transpose()?;
     let signature = signature.as_deref();
     let step = interrupt::uninterrupted();
     job.keep(&state)?;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::fixture::poke;
+use crate::support::fixture::{digest, poke};
 use crate::support::scene::{Outcome, Scene};
 use crate::support::signer::key;
 use crate::support::tool::tool_in;
@@ -53,6 +53,51 @@ fn ssh_keygen_and_the_program_accept_each_others_signatures() {
     ];
     tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
     verify(&scene).done();
+}
+
+/// Replaces a file of the output directory, and makes manifest and list fit it, as whoever can write there may do.
+fn replace(scene: &Scene, name: &str) {
+    let path = scene.at(&format!("images/{name}"));
+    let built = digest(&path);
+    poke(&path, 0, b"other");
+    let other = digest(&path);
+    for list in ["images/manifest.json", "images/SHA256SUMS"] {
+        let text = scene.text(list);
+        assert!(text.contains(&built), "{list}");
+        scene.file(list, &text.replace(&built, &other));
+    }
+}
+
+#[test]
+fn a_build_signs_no_image_of_an_earlier_one_that_the_key_has_not_signed() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "ada", "ed25519", "");
+    let build = |more: &[&str]| {
+        let signed = ["--nodes", "2", "--sign", "ada"];
+        scene.run("build", &[&signed[..], more].concat())
+    };
+    build(&["--format", "img,img.gz"]).done();
+    // Signed before: images of the other node, and in the other format.
+    build(&["--only", "etcd1"]).done();
+    verify(&scene).done();
+    let list = scene.text("images/SHA256SUMS");
+    for name in ["etcd1.img.gz", "etcd2.img", "etcd2.img.gz"] {
+        assert!(list.contains(&format!("  {name}\n")), "{list}");
+    }
+
+    replace(&scene, "etcd2.img.gz");
+    let list = scene.text("images/SHA256SUMS");
+    let told = build(&["--only", "etcd1"]);
+    let error = "error: images has images of etcd2, which SHA256SUMS would list, and this key has not signed them\n\
+                 hint: build all nodes, without `--only`, or name another directory with `--out`\n";
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    assert!(told.stderr.ends_with(error), "{}", told.stderr);
+    assert_eq!(scene.text("images/SHA256SUMS"), list);
+    build(&[]).done();
+    verify(&scene).done();
+    let list = scene.text("images/SHA256SUMS");
+    assert!(list.contains("  etcd2.img\n"), "{list}");
+    assert!(!list.contains("img.gz"), "{list}");
 }
 
 #[test]

@@ -110,8 +110,18 @@ pub(crate) fn attach_common(
     Ok(attachments)
 }
 
+/// Returns whether what an earlier manifest of a directory lists may be in the list of a new build. If a key signs that, the same key must
+/// have signed the earlier list: a manifest can be written to fit any image.
+pub(crate) fn may_keep(
+    folder: &Path,
+    manifest: &Manifest,
+    key: Option<&SigningKey>,
+) -> Result<bool> {
+    key.map_or(Ok(true), |key| is_signed(folder, manifest, key))
+}
+
 /// Returns whether a directory has the signature of this key of the digest list that belongs to a manifest.
-pub(crate) fn is_signed(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<bool> {
+fn is_signed(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<bool> {
     let signature = if_exists(fs_err::read(folder.join(SIGNATURE)))?;
     let sums = manifest.sums()?;
     Ok(signature.is_some_and(|signature| key.has_signed(&signature, sums.as_bytes())))

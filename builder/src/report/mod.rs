@@ -87,12 +87,13 @@ pub(crate) const SIGNATURE: &str = "SHA256SUMS.sig";
 /// Name of the digest list in the output directory.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
-/// Returns the manifest of this build, including the nodes that an earlier one left in the same directory.
+/// Returns the manifest of this build, including the nodes that an earlier one left in the same directory if its manifest `may_be_kept`.
 pub(crate) fn manifest(
     sources: &Sources<'_>,
     plans: &[Plan],
     images: &[Staged],
     out: &OutputFolder,
+    may_be_kept: impl Fn(&Manifest) -> Result<bool>,
 ) -> Result<Manifest> {
     let mut manifest = Manifest::new(sources, plans, images);
     let client = client::files(&sources.nodes)?;
@@ -102,6 +103,7 @@ pub(crate) fn manifest(
     for name in [PENDING_MANIFEST, MANIFEST] {
         if let Ok(older) = fs_err::read_to_string(out.path().join(name))
             && let Ok(older) = Manifest::from_json(&older)
+            && may_be_kept(&older)?
         {
             let interrupted = fs_err::exists(out.path().join(PENDING_MANIFEST))?;
             manifest.keep(older, sources.nodes.cluster, |output| {

@@ -46,14 +46,13 @@ impl Job {
         }
         let output = &self.work.output;
         let built = report::built_before(sources, plans, output, self.threads())?;
-        let built = match (built, signing_key) {
-            (Some(manifest), Some(key)) => {
-                publication::is_signed(&output.out, &manifest, key)?.then_some(manifest)
-            }
-            (built, _) => built,
+        let Some(manifest) = built else {
+            return Ok(None);
         };
+        let may_keep = publication::may_keep(&output.out, &manifest, signing_key)?;
         let publishing = self.publishing(sources.nodes.cluster);
-        Ok(built.filter(|manifest| publishing.is_that_of(manifest, &output.out)))
+        let is_same = may_keep && publishing.is_that_of(&manifest, &output.out);
+        Ok(is_same.then_some(manifest))
     }
 
     /// Opens the key that signs the record of a fleet: the named one, or that of the first cluster of this run. A shard may have none.

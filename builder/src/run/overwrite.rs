@@ -1,4 +1,5 @@
-//! Refuses a build that would replace files of something else: its base, its own keys, or another cluster.
+//! Refuses a build that would replace files of something else, such as its base, its own keys, or another cluster, or sign images of
+//! somebody else.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,8 @@ use crate::description::ClusterDescription;
 use crate::failure::Kind;
 use crate::file::if_exists;
 use crate::pki;
-use crate::report::Manifest;
+use crate::publication::{self, SigningKey};
+use crate::report::{Manifest, NodeRecord, SUMS};
 use crate::spec::{BaseChoice, Cluster, Node};
 
 /// Fails if the images of these nodes would replace the base, or lie in the state directory or among another cluster's images.
@@ -142,6 +144,40 @@ pub(crate) fn refuse_missing_state(cluster: &Cluster, nodes: &[&Node], state: &P
         ),
         "name the state directory of the cluster with `--state`; for a new cluster, build all nodes first",
     ))
+}
+
+/// Fails if the output directory has images of other nodes that the key has not signed: the list that it would sign has all images there.
+pub(crate) fn refuse_unsigned(
+    cluster: &Cluster,
+    nodes: &[&Node],
+    out: &Path,
+    key: Option<&SigningKey>,
+) -> Result<()> {
+    let Some(manifest) = Manifest::in_directory(out)? else {
+        return Ok(());
+    };
+    if publication::may_keep(out, &manifest, key)? {
+        return Ok(());
+    }
+    let is_other = |image: &&NodeRecord| {
+        let has = |node: &Node| node.name == image.name;
+        cluster.nodes.iter().any(has)
+            && !nodes.iter().any(|node| has(node))
+            && out.join(&image.image).is_file()
+    };
+    let others = manifest.nodes.iter().filter(is_other);
+    let others: Vec<&str> = others.map(|image| image.name.as_str()).collect();
+    match others.is_empty() {
+        true => Ok(()),
+        false => Err(Kind::Usage.error(
+            format!(
+                "{} has images of {}, which {SUMS} would list, and this key has not signed them",
+                out.display(),
+                others.join(", ")
+            ),
+            "build all nodes, without `--only`, or name another directory with `--out`",
+        )),
+    }
 }
 
 #[cfg(test)]
