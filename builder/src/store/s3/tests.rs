@@ -24,6 +24,8 @@ enum Behavior {
     Stall(&'static str),
     /// Reads the body, sends this, and closes the connection.
     Answer(&'static str),
+    /// Reads the body, sends this after three times the longest silence, and closes the connection.
+    AnswerLate(&'static str),
     /// Sends the head of this at once and its body byte by byte, ten in a second.
     Crawl(&'static str),
 }
@@ -89,6 +91,11 @@ fn serve(mut stream: &TcpStream, requests: &Requests, choose: fn(usize) -> Behav
             reader.read_exact(&mut vec![0; length]).unwrap();
             stream.write_all(text.as_bytes()).unwrap();
         }
+        Behavior::AnswerLate(text) => {
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            thread::sleep(3 * SILENCE);
+            stream.write_all(text.as_bytes()).unwrap();
+        }
         Behavior::Crawl(text) => {
             let body = text.find("\r\n\r\n").unwrap() + 4;
             stream.write_all(&text.as_bytes()[..body]).unwrap();
@@ -139,16 +146,26 @@ fn an_answer_that_stops_in_the_middle_is_requested_again() {
     assert_eq!(requests.lock().unwrap().len(), 3);
 }
 
+/// The answer to a request that writes an object.
+const WRITTEN: &str =
+    "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 #[test]
 fn an_object_that_the_server_stops_reading_is_sent_again() {
     let (store, requests) = start(|before| match before {
         0 => Behavior::Stall(""),
-        _ => Behavior::Answer(
-            "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        ),
+        _ => Behavior::Answer(WRITTEN),
     });
     store.write("a", vec![0; 16 << 20]).unwrap();
     assert_eq!(*requests.lock().unwrap(), ["PUT", "PUT"]);
+}
+
+/// A slow connection needs time for what it has taken, which this program cannot see; here the server is slow instead.
+#[test]
+fn an_object_that_has_left_is_not_sent_again_soon() {
+    let (store, requests) = start(|_| Behavior::AnswerLate(WRITTEN));
+    store.write("a", vec![0; 100 << 10]).unwrap();
+    assert_eq!(*requests.lock().unwrap(), ["PUT"]);
 }
 
 /// The server may have begun the upload.

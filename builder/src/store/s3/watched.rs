@@ -27,7 +27,8 @@ pub(super) const CONNECT: Duration = Duration::from_secs(10);
 const PIECE: usize = 64 << 10;
 /// The largest length of an answer; those to the requests for parts of an object are much shorter.
 const LARGEST: u64 = 64 << 20;
-/// How many times as long a server may be silent while it puts the parts of an object together.
+/// How many times as long nothing may move once the connection has taken the whole body of a request: a slow one still has some
+/// megabytes of it to send then, and a server may have to put the parts of an object together.
 const COMPLETION: u32 = 5;
 
 /// Makes clients that give up a request after this time without a byte that arrives or leaves.
@@ -80,13 +81,9 @@ impl HttpService for WatchedClient {
         Box::pin(async move {
             // Without an answer, it is unknown whether the upload has begun or ended.
             let is_repeatable = request.method() != Method::POST;
-            let silence = match is_repeatable || request.body().content_length() == 0 {
-                true => self.silence,
-                false => self.silence * COMPLETION,
-            };
-            let watch = Arc::new(Watch::default());
+            let watch = Arc::new(Watch::new(self.silence));
             let sent = outgoing(request, &watch)?;
-            let answer = watch.observe(silence, self.exchange(sent, &watch)).await;
+            let answer = watch.observe(self.exchange(sent, &watch)).await;
             let answer = answer
                 .unwrap_or_else(|stalled| Err(HttpError::new(HttpErrorKind::Timeout, stalled)));
             answer.map_err(|error| match error.kind() {
@@ -140,38 +137,48 @@ fn outgoing(request: HttpRequest, watch: &Arc<Watch>) -> Result<reqwest::Request
     Ok(request)
 }
 
-/// When a request has made progress.
+/// When a request has made progress, and how long the next one may take.
 #[derive(Debug)]
-struct Watch(Mutex<Instant>);
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self(Mutex::new(Instant::now()))
-    }
+struct Watch {
+    /// The longest time without progress, unless the whole body has left.
+    silence: Duration,
+    last: Mutex<(Instant, Duration)>,
 }
 
 impl Watch {
+    fn new(silence: Duration) -> Self {
+        Self {
+            silence,
+            last: Mutex::new((Instant::now(), silence)),
+        }
+    }
+
     /// Notes progress.
     fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.note_with(self.silence);
     }
 
-    fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that the connection has taken the whole body.
+    fn note_end_of_body(&self) {
+        self.note_with(self.silence * COMPLETION);
     }
 
-    /// Waits for the end of some work, or until it has made no progress for a time.
-    async fn observe<T>(
-        &self,
-        silence: Duration,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Stalled> {
+    fn note_with(&self, silence: Duration) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), silence);
+    }
+
+    fn last(&self) -> (Instant, Duration) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of some work, or until it has made no progress for too long.
+    async fn observe<T>(&self, work: impl Future<Output = T>) -> Result<T, Stalled> {
         let mut work = pin!(work);
         loop {
-            let end = self.last() + silence;
-            match timeout_at(end, work.as_mut()).await {
+            let (last, silence) = self.last();
+            match timeout_at(last + silence, work.as_mut()).await {
                 Ok(done) => return Ok(done),
-                Err(_) if self.last() + silence <= end => return Err(Stalled(silence)),
+                Err(_) if self.last() == (last, silence) => return Err(Stalled(silence)),
                 Err(_) => {}
             }
         }
@@ -195,7 +202,9 @@ impl Body for WatchedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let this = self.get_mut();
-        this.watch.note();
+        if !this.is_end_stream() {
+            this.watch.note();
+        }
         if this.rest.is_empty() {
             match Pin::new(&mut this.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => this.rest = frame.into_data().unwrap_or_default(),
@@ -203,6 +212,9 @@ impl Body for WatchedBody {
             }
         }
         let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        if this.is_end_stream() {
+            this.watch.note_end_of_body();
+        }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
