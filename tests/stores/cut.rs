@@ -57,6 +57,16 @@ fn an_upload_whose_every_body_ends_in_the_middle_publishes_nothing() {
 }
 
 #[test]
+fn an_upload_whose_end_is_not_answered_is_finished() {
+    let (scene, server) = (scene(), Server::start());
+    server.fail(|it, before| (it.is("POST", "uploadId=") && before == 0).then_some(Fault::Lose));
+    build(&scene, &server, &sent(true)).done();
+    assert_eq!(server.count("PUT", "partNumber=9&"), 1, "it was sent again");
+    server.fail(|_, _| None);
+    run(&scene, &server, &["verify", "s3://lab/run/1"]).done();
+}
+
+#[test]
 fn a_download_whose_every_body_ends_in_the_middle_is_no_download() {
     let (scene, server) = (scene(), Server::start());
     build(&scene, &server, &sent(false)).done();

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Drop,
     /// Drops the connection after this many bytes of the request's body, or of the answer's if that one is shorter.
     Cut(usize),
+    /// Does what it is asked for, then drops the connection without an answer.
+    Lose,
     /// Does what it is asked for, then changes the first byte of the object.
     Spoil,
 }
@@ -149,6 +151,10 @@ fn serve(mut stream: &TcpStream, content: &Mutex<Content>, faults: &Mutex<Box<Ch
         let mut content = content.lock().unwrap();
         let (status, headers, body) = match fault {
             Some(Fault::Drop) => return,
+            Some(Fault::Lose) => {
+                content.answer(&request);
+                return;
+            }
             Some(Fault::Answer(status, code)) => (status.to_owned(), String::new(), error(code)),
             Some(Fault::Spoil) => {
                 let answer = content.answer(&request);
