@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use super::place::{incoming, lock_file, unwritable};
+use super::place::{incoming, lock_file, make_folder, unwritable};
 use crate::failure::Kind;
 use crate::file::{if_exists, make_private_folder, writable};
 use crate::interrupt::{self, InterruptGuard};
@@ -29,7 +29,7 @@ impl Incoming {
     pub(crate) fn open(cache: &Path) -> Result<Self> {
         let all = incoming(cache);
         let prepare = || -> io::Result<File> {
-            make_private_folder(cache)?;
+            make_folder(cache)?;
             lock_file(&all.with_extension("lock"))
         };
         let lock = prepare().with_context(|| unwritable(&all))?;
@@ -43,7 +43,7 @@ impl Incoming {
         let _step = interrupt::uninterrupted();
         let make = || -> io::Result<TempDir> {
             if_exists(fs_err::remove_dir_all(&all))?;
-            make_private_folder(&all)?;
+            make_folder(&all)?;
             tempfile::tempdir_in(&all)
         };
         let folder = make().with_context(|| unwritable(&all))?;
@@ -80,5 +80,34 @@ impl Incoming {
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.path().join(name);
         fs_err::remove_file(&path).with_context(|| unwritable(&path))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, lchown};
+
+    use super::*;
+
+    #[test]
+    fn what_root_creates_in_the_cache_of_another_user_belongs_to_that_user() {
+        const NOBODY: u32 = 65_534;
+        let home = TempDir::new().unwrap();
+        // Only root can give a directory away.
+        if lchown(home.path(), Some(NOBODY), Some(NOBODY)).is_err() {
+            return;
+        }
+        let cache = home.path().join("cache/etcd-image");
+        let incoming = Incoming::open(&cache).unwrap();
+        incoming.write("a.img", |_| Ok(())).unwrap();
+        let owner = |path: &Path| path.symlink_metadata().unwrap().uid();
+        for name in ["cache", "cache/etcd-image"] {
+            assert_eq!(owner(&home.path().join(name)), NOBODY, "{name}");
+        }
+        for name in ["incoming", "incoming.lock"] {
+            assert_eq!(owner(&cache.join(name)), NOBODY, "{name}");
+        }
+        // The files themselves are those of the command.
+        assert_eq!(owner(&incoming.path().join("a.img")), 0);
     }
 }

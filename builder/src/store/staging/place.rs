@@ -1,4 +1,4 @@
-//! Locks and errors of these directories.
+//! Locks, owners and errors of these directories.
 #![expect(clippy::disallowed_methods, reason = "creates the locks")]
 
 use std::fs::File;
@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Kind};
+use crate::file::{directory_of, make_private_folder};
 
 /// The directory of the files on their way to stores.
 pub(super) fn outgoing(cache: &Path) -> PathBuf {
@@ -21,7 +22,36 @@ pub(super) fn incoming(cache: &Path) -> PathBuf {
 pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(false);
-    options.open(path)
+    let file = options.open(path)?;
+    hand_over(path);
+    Ok(file)
+}
+
+/// Creates a directory, and those that it is in, for its owner alone.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if path.parent().is_some() {
+        make_folder(directory_of(path))?;
+    }
+    make_private_folder(path)?;
+    hand_over(path);
+    Ok(())
+}
+
+/// Gives what root has created in a directory of another user to that user, whose next command needs it: `sudo -E` keeps the cache
+/// directory of the user. Nobody else can give anything away, or has to.
+fn hand_over(path: &Path) {
+    #[cfg(unix)]
+    if let (Ok(own), Ok(outer)) = (path.symlink_metadata(), directory_of(path).metadata()) {
+        use std::os::unix::fs::{MetadataExt as _, lchown};
+        if own.uid() != outer.uid() {
+            let _ = lchown(path, Some(outer.uid()), Some(outer.gid()));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 /// Returns the failure to attach when one of these directories cannot be written.
