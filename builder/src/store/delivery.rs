@@ -10,7 +10,7 @@ use super::blob::Blob;
 use super::content::Content;
 use super::encryption::Recipients;
 use super::index::{Index, StoredFile};
-use super::open::open;
+use super::open::open_to_write;
 use super::staging::Staging;
 use super::{Address, Destination};
 use crate::cli::StoreAccess;
@@ -56,7 +56,7 @@ impl Delivery {
         access: &StoreAccess,
         cache: &Path,
     ) -> Result<Self> {
-        let store = open(&destination.address, access)?;
+        let store = open_to_write(&destination.address, access)?;
         let before = store.index()?;
         store.must_accept()?;
         Ok(Self {
@@ -115,7 +115,7 @@ impl Delivery {
             Some(part) => self.destination.address.part(part),
             None => self.destination.address.clone(),
         };
-        let store = open(&address, &self.access)?;
+        let store = open_to_write(&address, &self.access)?;
         let before = store.index()?;
         // Another worker may have sent something since the build began.
         refuse_another(&address, before.as_ref(), (&content, &[]))?;

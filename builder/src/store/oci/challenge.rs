@@ -1,5 +1,7 @@
 //! What a registry asks for when it refuses a request without a login (RFC 9110, section 11; the token specification of distribution).
 
+use std::collections::BTreeSet;
+
 /// A request for a login.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
@@ -33,6 +35,29 @@ impl Challenge {
             realm,
             parameters: all,
         })
+    }
+
+    /// Adds the right to push to a repository. A registry asks for what the request needs, which may only read, and some refuse later
+    /// ones without asking again.
+    pub(super) fn to_push(self, repository: &str) -> Self {
+        let Self::Bearer { realm, parameters } = self else {
+            return self;
+        };
+        let own = format!("repository:{repository}:");
+        let mut rights = BTreeSet::from(["pull", "push"]);
+        let (scopes, mut all): (Vec<_>, Vec<_>) = parameters
+            .into_iter()
+            .partition(|(name, value)| name == "scope" && value.starts_with(&own));
+        for (_, scope) in &scopes {
+            rights.extend(scope[own.len()..].split(','));
+        }
+        let rights: Vec<&str> = rights.into_iter().collect();
+        all.push(("scope".to_owned(), own + &rights.join(",")));
+        all.sort_unstable();
+        Self::Bearer {
+            realm,
+            parameters: all,
+        }
     }
 }
 
@@ -71,6 +96,29 @@ mod tests {
             ],
         };
         assert_eq!(Challenge::parse(bearer), Some(wanted));
+    }
+
+    #[test]
+    fn the_right_to_push_is_added_to_what_a_registry_asks_for() {
+        let asked = |scope: &str| {
+            let challenge = Challenge::parse(&format!("Bearer realm=\"https://r/token\"{scope}"));
+            let Some(Challenge::Bearer { parameters, .. }) =
+                challenge.map(|it| it.to_push("lab/kv"))
+            else {
+                panic!("{scope} is no challenge")
+            };
+            parameters
+        };
+        let scope = |value: &str| ("scope".to_owned(), value.to_owned());
+        let both = [scope("repository:lab/kv:pull,push")];
+        assert_eq!(asked(""), both);
+        assert_eq!(asked(",scope=\"repository:lab/kv:pull\""), both);
+        assert_eq!(asked(",scope=\"repository:lab/kv:pull,push\""), both);
+        let more = [scope("repository:lab/kv:delete,pull,push")];
+        assert_eq!(asked(",scope=\"repository:lab/kv:delete\""), more);
+        let [both] = both;
+        assert_eq!(asked(",scope=\"*\""), [scope("*"), both]);
+        assert_eq!(Challenge::Basic.to_push("lab/kv"), Challenge::Basic);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct RegistryClient {
     /// The address below which everything of the repository lies.
     base: Url,
     login: Option<RegistryLogin>,
+    /// The repository, if tokens must give the right to push to it.
+    pushes_to: Option<String>,
     /// What the registry accepts as proof, once it has asked for it.
     proof: RefCell<Option<HeaderValue>>,
 }
@@ -70,7 +72,11 @@ impl Ask {
 
 impl RegistryClient {
     /// Prepares a client; opens no connection yet. Only registries on this machine are reached without encryption.
-    pub(super) fn new(reference: &Reference, login: Option<RegistryLogin>) -> Result<Self> {
+    pub(super) fn new(
+        reference: &Reference,
+        login: Option<RegistryLogin>,
+        is_written: bool,
+    ) -> Result<Self> {
         let is_here = is_this_machine(&reference.registry);
         let host = match reference.registry.as_str() {
             "docker.io" => "registry-1.docker.io",
@@ -92,6 +98,7 @@ impl RegistryClient {
             http: http?,
             base: base?,
             login,
+            pushes_to: is_written.then(|| reference.repository.clone()),
             proof: RefCell::default(),
         })
     }
@@ -134,7 +141,10 @@ impl RegistryClient {
         let mut known = headers
             .iter()
             .filter_map(|it| Challenge::parse(it.to_str().ok()?));
-        let challenge = known.next();
+        let challenge = known.next().map(|it| match &self.pushes_to {
+            Some(repository) => it.to_push(repository),
+            None => it,
+        });
         let proof = match (challenge, &self.login) {
             (Some(Challenge::Bearer { realm, parameters }), _) => {
                 let token = self.token(doing, &realm, &parameters)?;

@@ -34,10 +34,14 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Prepares a client; opens no connection yet.
-    pub(crate) fn open(reference: &Reference, access: &StoreAccess) -> Result<Self> {
+    pub(crate) fn open(
+        reference: &Reference,
+        access: &StoreAccess,
+        is_written: bool,
+    ) -> Result<Self> {
         let login = RegistryLogin::find(reference, &access.logins)?;
         Ok(Self {
-            client: RegistryClient::new(reference, login)?,
+            client: RegistryClient::new(reference, login, is_written)?,
             reference: reference.clone(),
             part: Cell::new(PART),
         })
