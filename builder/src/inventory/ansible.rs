@@ -1,11 +1,13 @@
 //! The groups of an Ansible inventory, and the machines among them that are to run etcd.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use super::{Host, Listing, Variable};
+use super::{Host, Listing, Variable, lines};
 use crate::count::count;
 
-/// The groups that name etcd's machines, as roles and walk-throughs call them; the first one that exists is used.
+/// The groups that name etcd's machines, as roles and walk-throughs call them; the first one that exists is used. Some write
+/// `-` for `_`.
 const ETCD_GROUPS: &[&str] = &["etcd", "etcd_nodes", "etcd_cluster", "etcd_servers"];
 
 /// An inventory before one of its groups is chosen.
@@ -38,8 +40,16 @@ impl Inventory {
         &mut self.groups[at]
     }
 
-    /// Adds a machine to a group. A machine may be in several groups; its variables add up.
-    pub(super) fn add_host(&mut self, group: &str, name: &str, variables: Vec<Variable>) {
+    /// Adds the machines that a pattern stands for to a group. A machine may be in several groups; its variables add up.
+    pub(super) fn add_hosts(&mut self, group: &str, pattern: &str, variables: &[Variable]) {
+        let (pattern, mut all) = split_login(pattern);
+        all.extend_from_slice(variables);
+        for name in lines::expand(pattern) {
+            self.add_host(group, &name, all.clone());
+        }
+    }
+
+    fn add_host(&mut self, group: &str, name: &str, variables: Vec<Variable>) {
         let members = &mut self.group(group).hosts;
         if !members.iter().any(|member| member == name) {
             members.push(name.to_owned());
@@ -50,6 +60,13 @@ impl Inventory {
                 name: name.to_owned(),
                 variables,
             }),
+        }
+    }
+
+    /// Adds variables to a machine, if there is one of that name.
+    pub(super) fn describe(&mut self, name: &str, variables: Vec<Variable>) {
+        if let Some(host) = self.hosts.iter_mut().find(|host| host.name == name) {
+            host.variables.extend(variables);
         }
     }
 
@@ -74,9 +91,7 @@ impl Inventory {
                 )
             })
             .collect();
-        let chosen = ETCD_GROUPS
-            .iter()
-            .find(|name| members.get(*name).is_some_and(|hosts| !hosts.is_empty()));
+        let chosen = etcd_group(&members);
         let is_chosen =
             |host: &&Host| chosen.is_none_or(|group| members[group].contains(&host.name.as_str()));
         let hosts: Vec<Host> = self
@@ -114,11 +129,19 @@ impl Inventory {
             )],
             _ => Vec::new(),
         };
+        let gaps = match chosen {
+            None if is_divided(&members) => vec![
+                "has no group `etcd` with machines, so that each of its machines is a node: remove the [[node]] tables of the others"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
+        };
         let all = self.groups.into_iter().find(|group| group.name == "all");
         Listing {
             hosts,
             variables: all.map(|group| group.variables).unwrap_or_default(),
             notes,
+            gaps,
         }
     }
 
@@ -152,4 +175,45 @@ impl Inventory {
         }
         hosts
     }
+}
+
+/// Returns the group whose machines run etcd: one of the usual names, or else the only one with `etcd` in its name.
+fn etcd_group<'a>(members: &BTreeMap<&'a str, Vec<&str>>) -> Option<&'a str> {
+    let spelled = |name: &str| name.to_lowercase().replace('-', "_");
+    let filled = members.iter().filter(|(_, hosts)| !hosts.is_empty());
+    let names: Vec<&str> = filled.map(|(name, _)| *name).collect();
+    let usual = ETCD_GROUPS
+        .iter()
+        .find_map(|usual| names.iter().find(|name| spelled(name) == *usual));
+    let mut others = names.iter().filter(|name| spelled(name).contains("etcd"));
+    let only = others.next().filter(|_| others.next().is_none());
+    usual.or(only).copied()
+}
+
+/// Returns whether some machines are in other groups than the others.
+fn is_divided(members: &BTreeMap<&str, Vec<&str>>) -> bool {
+    let groups = members
+        .iter()
+        .filter(|(name, hosts)| **name != "all" && !hosts.is_empty());
+    let mut sizes = groups.map(|(_, hosts)| hosts.len());
+    let all: BTreeSet<&str> = members.values().flatten().copied().collect();
+    sizes.any(|size| size < all.len())
+}
+
+/// Splits a user and a port from a pattern such as `pi@10.0.0.1:2222`, as variables.
+fn split_login(pattern: &str) -> (&str, Vec<Variable>) {
+    let mut variables = Vec::new();
+    let mut place = pattern;
+    if let Some((user, rest)) = place.split_once('@') {
+        variables.push(Variable::new("ansible_user", user));
+        place = rest;
+    }
+    if place.parse::<IpAddr>().is_err()
+        && let Some((rest, port)) = place.rsplit_once(':')
+        && port.parse::<u16>().is_ok()
+    {
+        variables.push(Variable::new("ansible_port", port));
+        place = rest;
+    }
+    (place, variables)
 }

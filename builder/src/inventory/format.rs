@@ -24,9 +24,8 @@ pub(super) enum InventoryFormat {
 pub(super) fn of(path: &Path, text: &str) -> InventoryFormat {
     let extension = path.extension().unwrap_or_default();
     let lines = || lines(text).map(|(_, line)| line);
-    let begins = |line: &str, word: &str| line.split_whitespace().next() == Some(word);
     if extension == "yml" || extension == "yaml" || lines().next().is_some_and(is_yaml) {
-        return match lines().any(|line| begins(line, "apiVersion:")) {
+        return match lines().any(|line| line.starts_with("apiVersion:")) {
             true => InventoryFormat::Kubeadm,
             false => InventoryFormat::AnsibleYaml,
         };
@@ -37,8 +36,8 @@ pub(super) fn of(path: &Path, text: &str) -> InventoryFormat {
     }
     let is_entry = |line: &str| {
         let mut words = line.split_whitespace();
-        let address = words.next().map(|word| word.parse::<IpAddr>().is_ok());
-        address == Some(true) && words.next().is_some_and(|word| !word.contains('='))
+        let address = words.next().is_some_and(looks_like_address);
+        address && words.next().is_some_and(|word| !word.contains('='))
     };
     match lines().next().is_some() && lines().all(is_entry) {
         true => InventoryFormat::Hosts,
@@ -46,17 +45,37 @@ pub(super) fn of(path: &Path, text: &str) -> InventoryFormat {
     }
 }
 
+/// Returns whether the first line of a text begins a YAML or JSON file: a mark, or a key with a colon.
 fn is_yaml(line: &str) -> bool {
-    line == "---" || line.starts_with("apiVersion:") || line == "all:"
+    let key = line.split_whitespace().next().unwrap_or_default();
+    let is_key = key.ends_with(':') && key.parse::<IpAddr>().is_err();
+    line == "---" || is_key || line.starts_with('{') || line.starts_with("[{")
+}
+
+/// Returns whether a word is an address, perhaps with an interface or a mistake.
+fn looks_like_address(word: &str) -> bool {
+    let (address, _) = word.split_once('%').unwrap_or((word, ""));
+    let dotted = |c: char| c.is_ascii_digit() || c == '.';
+    address.parse::<IpAddr>().is_ok() || (word.contains('.') && word.chars().all(dotted))
 }
 
 impl InventoryFormat {
+    /// Returns whether a text has no mark of its format, so that it may be something else.
+    pub(super) fn is_guess(self, text: &str) -> bool {
+        let any = |is_mark: fn(&str) -> bool| lines(text).any(|(_, line)| is_mark(line));
+        match self {
+            Self::AnsibleIni => !any(|line| line.starts_with('[')),
+            Self::AnsibleYaml => !any(|line| line.ends_with(':')),
+            _ => false,
+        }
+    }
+
     /// Reads the machines. An error begins with the place in the file, as in `:3: …`.
     pub(super) fn read(self, text: &str) -> Result<Listing, String> {
         match self {
             Self::AnsibleIni => ini::read(text),
             Self::AnsibleYaml => yaml::read(text),
-            Self::Hosts => Ok(hosts::read(text)),
+            Self::Hosts => hosts::read(text),
             Self::Kubeadm => kubeadm::read(text),
             Self::SshConfig => ssh_config::read(text),
         }

@@ -10,7 +10,7 @@ fn nodes_keep_the_order_of_a_yaml_file() {
         .lines()
         .filter(|line| line.starts_with("name = "))
         .collect();
-    let expected = ["name = \"pi-2\"", "name = \"Pi-3\"", "name = \"pi-1\""];
+    let expected = ["name = \"pi-2\"", "name = \"pi-3\"", "name = \"pi-1\""];
     assert_eq!(names, expected);
 }
 

@@ -53,11 +53,13 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
                     .map(|word| word.split_once('='))
                     .map(|pair| pair.map(|(name, value)| Variable::new(name, value)))
                     .collect();
-                let variables = variables
-                    .ok_or_else(|| wrong("a machine's line is its name, then NAME=VALUE"))?;
-                for name in lines::expand(pattern) {
-                    inventory.add_host(&group, &name, variables.clone());
+                let variables = variables.ok_or_else(|| {
+                    wrong("a machine's line is its name, then NAME=VALUE without spaces around `=`")
+                })?;
+                if pattern.contains(['=', ',', '/', '{']) {
+                    return Err(wrong(&format!("`{pattern}` is not the name of a machine")));
                 }
+                inventory.add_hosts(&group, pattern, &variables);
             }
         }
     }

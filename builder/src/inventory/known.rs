@@ -1,13 +1,22 @@
 //! The variables of inventories that correspond to settings, and those that need none.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use toml::Value;
 
-use crate::spec::Etcd;
+use crate::spec::EtcdSource;
 
 /// The names for a machine's own address. With several, the first one is the address that etcd uses.
-pub(super) const ADDRESS: &[&str] = &["ip", "ansible_host", "etcd_address", "address"];
+pub(super) const ADDRESS: &[&str] = &[
+    "ip",
+    "ansible_host",
+    "etcd_address",
+    "address",
+    "ip_address",
+    "access_ip",
+    "etcd_access_address",
+];
 
 /// The names for an etcd member's name, where it is not the machine's.
 pub(super) const MEMBER_NAME: &str = "etcd_member_name";
@@ -19,7 +28,7 @@ pub(super) type KnownSetting = (&'static str, &'static str, &'static str, Form);
 const KNOWN: &[KnownSetting] = &[
     ("domain domain_name", "[cluster]", "domain", Form::Text),
     (
-        "token initial_cluster_token etcd_initial_cluster_token",
+        "token initial_cluster_token etcd_initial_cluster_token etcd_cluster_token",
         "[cluster]",
         "token",
         Form::Text,
@@ -30,46 +39,59 @@ const KNOWN: &[KnownSetting] = &[
         "interface",
         Form::Text,
     ),
-    ("netmask prefix", "[network]", "prefix", Form::Prefix),
-    ("routers gateway", "[network]", "gateway", Form::Text),
     (
-        "domain_name_servers nameservers dns",
+        "netmask prefix subnet_mask prefix_length",
+        "[network]",
+        "prefix",
+        Form::Prefix,
+    ),
+    (
+        "routers router gateway gateway4 default_gateway",
+        "[network]",
+        "gateway",
+        Form::Text,
+    ),
+    (
+        "domain_name_servers nameservers dns dns_servers dns_nameservers upstream_dns_servers",
         "[network]",
         "dns",
         Form::List,
     ),
     ("etcd_version", "[etcd]", "version", Form::Version),
     (
-        "etcd_heartbeat_interval",
+        "etcd_heartbeat_interval heartbeat_interval",
         "[etcd]",
         "heartbeat-interval",
         Form::Integer,
     ),
     (
-        "etcd_election_timeout",
+        "etcd_election_timeout election_timeout",
         "[etcd]",
         "election-timeout",
         Form::Integer,
     ),
     (
-        "data_dir etcd_data_dir",
+        "etcd_quota_backend_bytes quota_backend_bytes",
         "[etcd]",
-        "data-dir",
-        Form::DataDirectory,
+        "quota",
+        Form::Integer,
     ),
+    ("data_dir etcd_data_dir", "[etcd]", "data-dir", Form::Text),
     ("cacert_file", "[pki]", "layout", Form::Layout),
+    ("ansible_user remote_user", "[ssh]", "user", Form::Text),
     (
-        "ansible_user ansible_ssh_user remote_user",
-        "[ssh]",
-        "user",
+        "timezone time_zone ntp_timezone",
+        "[system]",
+        "timezone",
         Form::Text,
     ),
+    ("ntp_servers ntp_server", "[system]", "ntp", Form::List),
 ];
 
 /// Variables without an equivalent, and why none is needed or possible.
 const UNNEEDED: &[(&str, &str)] = &[
     (
-        "ansible_python_interpreter ansible_connection ansible_become ansible_become_method",
+        "ansible_python_interpreter ansible_connection ansible_become ansible_become_method ansible_become_user",
         "nothing is installed on running nodes",
     ),
     (
@@ -89,6 +111,10 @@ const UNNEEDED: &[(&str, &str)] = &[
         "certificates lie where `layout` in [pki] or a [[certificate]] says",
     ),
     ("ansible_port", "sshd listens on port 22"),
+    (
+        "ansible_password ansible_ssh_pass ansible_become_pass ansible_become_password",
+        "nodes accept no password over SSH, and sudo asks for none",
+    ),
     (
         "caFile",
         "`ca-certificate` and `ca-key` in [pki] name the files of an own CA on this machine",
@@ -128,8 +154,6 @@ pub(super) enum Form {
     Version,
     /// The path of the CA certificate, which shows the layout.
     Layout,
-    /// A directory that may hold etcd's data.
-    DataDirectory,
 }
 
 impl Form {
@@ -140,15 +164,16 @@ impl Form {
             Self::Text => text(value),
             Self::Integer => Value::Integer(value.parse().ok()?),
             Self::List => {
-                let words = value.split([' ', ',']).filter(|word| !word.is_empty());
+                // A variable in an INI file may be a list as Python writes it.
+                let words = value.split([' ', ',', '[', ']', '\'', '"']);
+                let words = words.filter(|word| !word.is_empty());
                 Value::Array(words.map(text).collect())
             }
             Self::Prefix => Value::Integer(i64::from(bits(value)?)),
-            Self::Version => text(value.strip_prefix('v').unwrap_or(value)),
-            Self::DataDirectory => {
-                Etcd::check_data_dir(value).ok()?;
-                text(value)
-            }
+            Self::Version => match EtcdSource::parse(value, Path::new("")).ok()? {
+                EtcdSource::Version(version) => text(&version),
+                _ => return None,
+            },
             Self::Layout => text(match value {
                 "/etc/etcd/pki/ca.crt" => "etcd",
                 "/etc/etcd/pki/ca.pem" => "etcd-pi",

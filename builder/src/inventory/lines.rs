@@ -1,7 +1,5 @@
 //! The lines of a file, words of a line with quotes, and ranges of names.
 
-use std::ops::RangeInclusive;
-
 /// Returns the lines that are neither empty nor comments, trimmed, with their numbers.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let numbered = text.lines().enumerate();
@@ -32,48 +30,65 @@ pub(super) fn split(line: &str) -> Option<Vec<String>> {
 /// The largest number of names that one pattern expands to.
 const MOST: usize = 1000;
 
-/// Expands Ansible's ranges: `etcd[1:3].local` stands for three names, and `node[01:10]` keeps the leading zeros.
-/// Other patterns stay unchanged: ranges of letters, invalid ranges, and those for more names than a cluster can have.
+/// Expands Ansible's ranges: `etcd[1:3].local` stands for three names, `node[01:10]` keeps the leading zeros, `kv-[a:c]` counts
+/// letters, and `n[0:9:3]` counts by threes. Invalid ranges and those for more names than a cluster can have stay unchanged.
 pub(super) fn expand(pattern: &str) -> Vec<String> {
     let mut names = vec![pattern.to_owned()];
     // Every pass replaces the first range of each name; all names have the same ranges.
-    while let Some(numbers) = names.first().and_then(|name| number_range(name)) {
-        if numbers.end() - numbers.start() >= MOST
-            || names.len() * (numbers.end() - numbers.start() + 1) > MOST
-        {
+    while let Some(values) = names.first().and_then(|name| values(range(name)?.1)) {
+        if names.len() * values.len() > MOST {
             return vec![pattern.to_owned()];
         }
         names = names
             .iter()
-            .flat_map(|name| with_numbers(name, numbers.clone()))
+            .flat_map(|name| with_values(name, &values))
             .collect();
     }
     names
 }
 
-/// Returns the numbers of a pattern's first range.
-fn number_range(pattern: &str) -> Option<RangeInclusive<usize>> {
-    let (_, first, last, _) = range(pattern)?;
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last).then_some(first..=last)
-}
-
-fn with_numbers(pattern: &str, numbers: RangeInclusive<usize>) -> Vec<String> {
-    let Some((before, first, _, after)) = range(pattern) else {
+fn with_values(name: &str, values: &[String]) -> Vec<String> {
+    let Some((before, _, after)) = range(name) else {
         return Vec::new();
     };
-    let width = first.len();
-    numbers
-        .map(|number| format!("{before}{number:0width$}{after}"))
+    let values = values.iter();
+    values
+        .map(|value| format!("{before}{value}{after}"))
         .collect()
 }
 
-/// Splits a pattern at its first range, into what is before, the first number, the last number, and what is after.
-fn range(pattern: &str) -> Option<(&str, &str, &str, &str)> {
+/// Returns the values of a range such as `01:03`, `a:c` or `0:9:3`; `None` if it is invalid or has too many.
+fn values(range: &str) -> Option<Vec<String>> {
+    let (first, last, step) = match range.split(':').collect::<Vec<_>>()[..] {
+        [first, last] => (first, last, 1),
+        [first, last, step] => (
+            first,
+            last,
+            step.parse::<usize>().ok().filter(|step| *step > 0)?,
+        ),
+        _ => return None,
+    };
+    if let ([first], [last]) = (first.as_bytes(), last.as_bytes())
+        && (*first..=*last).all(|letter| letter.is_ascii_alphabetic())
+    {
+        let letters = (*first..=*last).step_by(step);
+        let letters = letters.map(|letter| char::from(letter).to_string());
+        return Some(letters.collect()).filter(|letters: &Vec<_>| !letters.is_empty());
+    }
+    let (from, to): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+    if from > to || (to - from) / step >= MOST {
+        return None;
+    }
+    let width = first.len();
+    let numbers = (from..=to).step_by(step);
+    Some(numbers.map(|number| format!("{number:0width$}")).collect())
+}
+
+/// Splits a pattern at its first range, into what is before, the range, and what is after.
+fn range(pattern: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = pattern.split_once('[')?;
     let (range, after) = rest.split_once(']')?;
-    let (first, last) = range.split_once(':')?;
-    Some((before, first, last, after))
+    Some((before, range, after))
 }
 
 #[cfg(test)]
@@ -95,10 +110,15 @@ mod tests {
         );
         assert_eq!(expand("n[09:11]"), ["n09", "n10", "n11"]);
         assert_eq!(expand("n[1:2]-[1:2]").len(), 4);
+        assert_eq!(expand("db-[a:c]"), ["db-a", "db-b", "db-c"]);
+        assert_eq!(expand("www[01:50:25].lan"), ["www01.lan", "www26.lan"]);
         for literal in [
             "plain",
             "n[3:1]",
-            "n[a:c]",
+            "n[c:a]",
+            "n[a:3]",
+            "n[1:3:0]",
+            "n[1:2:3:4]",
             "n[1:99999]",
             "n[1:999]-[1:999]-[1:999]",
             "n[1",

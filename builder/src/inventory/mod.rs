@@ -49,6 +49,8 @@ struct Listing {
     variables: Vec<Variable>,
     /// Sentences about lines that were read and have no effect.
     notes: Vec<String>,
+    /// What the user has to check; the name of the file precedes each.
+    gaps: Vec<String>,
 }
 
 impl Host {
@@ -65,8 +67,15 @@ impl Host {
 
 impl Variable {
     fn new(name: &str, value: &str) -> Self {
+        // Ansible still knows the names of its versions before 2.0.
+        let present = match name {
+            "ansible_ssh_host" => "ansible_host",
+            "ansible_ssh_port" => "ansible_port",
+            "ansible_ssh_user" => "ansible_user",
+            other => other,
+        };
         Self {
-            name: name.to_owned(),
+            name: present.to_owned(),
             shown: name.to_owned(),
             value: value.to_owned(),
         }
@@ -96,11 +105,13 @@ pub(crate) struct Converted {
 pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<Converted> {
     let shown = path.display().to_string();
     let text = read_inventory(path)?;
-    let listing = format::of(path, &text).read(&text).map_err(|what| {
-        Kind::Usage.error(
-            format!("{shown}{what}"),
-            "correct the file, or write cluster.toml by hand (`etcd-image init`)",
-        )
+    let format = format::of(path, &text);
+    let listing = format.read(&text).map_err(|what| {
+        let hint = match format.is_guess(&text) {
+            true => format::ACCEPTED,
+            false => "correct the file, or write cluster.toml by hand (`etcd-image init`)",
+        };
+        Kind::Usage.error(format!("{shown}{what}"), hint)
     })?;
     if listing.hosts.is_empty() {
         let message = format!("{shown} lists no machines");
@@ -125,13 +136,15 @@ fn read_inventory(path: &Path) -> anyhow::Result<String> {
         let message = format!("{shown} has more than {LIMIT} bytes, more than any inventory");
         return Err(Kind::Usage.error(message, format::ACCEPTED));
     }
-    String::from_utf8(bytes).map_err(|_| {
-        let message = format!("{shown} is not UTF-8 text");
-        Kind::Usage.error(message, format::ACCEPTED)
+    crate::spec::decoded(&bytes).map_err(|line| {
+        let message = format!("line {line} of {shown} is not text in UTF-8");
+        Kind::Usage.error(message, crate::spec::SAVE_AS_UTF_8)
     })
 }
 
 #[cfg(test)]
 mod gaps_tests;
+#[cfg(test)]
+mod shapes_tests;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use toml::Value;
 
 use super::known::{ADDRESS, MEMBER_NAME, setting_of, unneeded};
 use super::{Host, Listing};
+use crate::spec::check_setting;
 
 /// A machine as a `[[node]]`.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +51,35 @@ impl Settings {
     pub(super) fn has(&self, key: &str) -> bool {
         self.values.iter().any(|(_, name, _)| *name == key)
     }
+
+    /// Adds the setting that corresponds to a variable, or a note about why there is none.
+    fn add(&mut self, listing: &Listing, name: &str, value: &str) {
+        let (known, shown) = (setting_of(name), shown_name(listing, name));
+        let is_template = value.contains("{{");
+        if (value, known.map(|known| known.2)) == ("root", Some("user")) {
+            self.left.push(format!(
+                "{shown} = root: root does not log in; `user` in [ssh] uses sudo"
+            ));
+            return;
+        }
+        let made = known
+            .filter(|_| !is_template)
+            .and_then(|(_, table, key, form)| Some((*table, *key, form.toml(value)?)));
+        let Some(made) = made else {
+            let note = note_on((name, shown), value, known.is_some(), is_template);
+            self.left.extend(note);
+            return;
+        };
+        let (table, key, _) = made;
+        if let Err(why) = check_setting(table, key, &made.2) {
+            self.left.push(format!("{shown}: {why}"));
+        } else if !self.has(key) {
+            self.values.push(made);
+        } else if !self.values.contains(&made) {
+            self.left
+                .push(format!("{shown} = {value}: `{key}` already has a value"));
+        }
+    }
 }
 
 /// Maps a listing to settings.
@@ -57,44 +88,21 @@ pub(super) fn of(listing: &Listing) -> Settings {
         left: listing.notes.clone(),
         ..Settings::default()
     };
-    let mut domains = BTreeSet::new();
+    let (mut domains, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
     for (index, host) in listing.hosts.iter().enumerate() {
         let (node, domain) = node_of_host(listing, host, index + 1, &mut settings.left);
         domains.extend(domain);
+        prefixes.extend(prefix_of_host(listing, host));
         settings.nodes.push(node);
     }
     let mut pairs = common(listing, &mut settings.left);
-    if let (1, Some(domain)) = (domains.len(), domains.first()) {
-        pairs.push(("domain".to_owned(), domain.clone()));
+    for (name, values) in [("domain", domains), ("prefix", prefixes)] {
+        if let (1, Some(value)) = (values.len(), values.first()) {
+            pairs.push((name.to_owned(), value.clone()));
+        }
     }
     for (name, value) in pairs {
-        let known = setting_of(&name);
-        let is_template = value.contains("{{");
-        if (value.as_str(), known.map(|known| known.2)) == ("root", Some("user")) {
-            settings.left.push(format!(
-                "{} = root: root does not log in; `user` in [ssh] uses sudo",
-                shown_name(listing, &name)
-            ));
-            continue;
-        }
-        let made = known
-            .filter(|_| !is_template)
-            .and_then(|(_, table, key, form)| Some((*table, *key, form.toml(&value)?)));
-        match made {
-            Some(made) if settings.values.contains(&made) => (),
-            Some((_, key, _)) if settings.has(key) => {
-                let name = shown_name(listing, &name);
-                let note = format!("{name} = {value}: `{key}` already has a value");
-                settings.left.push(note);
-            }
-            Some(made) => settings.values.push(made),
-            None => settings.left.extend(note_on(
-                (&name, shown_name(listing, &name)),
-                &value,
-                known.is_some(),
-                is_template,
-            )),
-        }
+        settings.add(listing, &name, &value);
     }
     settings
 }
@@ -106,17 +114,20 @@ fn node_of_host(
     number: usize,
     left: &mut Vec<String>,
 ) -> (InventoryNode, Option<String>) {
-    let address = |text: &str| text.parse::<IpAddr>().ok();
-    let given = || {
-        let names = ADDRESS.iter();
-        names.filter_map(move |name| Some((*name, value_for(listing, host, name)?)))
-    };
+    let given = || addresses_of(listing, host);
     let full = value_for(listing, host, MEMBER_NAME).unwrap_or(&host.name);
     let (name, domain) = match (address(full), full.split_once('.')) {
         (Some(_), _) => (format!("etcd{number}"), None),
         (None, Some((name, domain))) => (name.to_owned(), Some(domain.to_owned())),
         (None, None) => (full.to_owned(), None),
     };
+    let plain = name.to_lowercase().replace('_', "-");
+    if plain != name {
+        left.push(format!(
+            "the name {name}, which is {plain} here: host names have neither capitals nor `_`"
+        ));
+    }
+    let name = plain;
     let mut invalid = given().filter(|(_, text)| address(text).is_none());
     let valid = given().find_map(|(_, text)| address(text));
     let address = match valid.or_else(|| address(&host.name)) {
@@ -134,6 +145,28 @@ fn node_of_host(
             }),
     };
     (InventoryNode { name, address }, domain)
+}
+
+/// Returns the texts that are to be a machine's addresses, with the names of their variables.
+fn addresses_of<'a>(
+    listing: &'a Listing,
+    host: &'a Host,
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let names = ADDRESS.iter();
+    names.filter_map(move |name| Some((*name, value_for(listing, host, name)?)))
+}
+
+/// Parses an address, which may have a prefix length.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_prefix = || text.parse::<IpNet>().ok().map(|it| it.addr());
+    text.parse().ok().or_else(with_prefix)
+}
+
+/// Returns the prefix length of a machine's address, if it has one.
+fn prefix_of_host(listing: &Listing, host: &Host) -> Option<String> {
+    let (_, text) = addresses_of(listing, host).find(|(_, text)| address(text).is_some())?;
+    let (_, prefix) = text.split_once('/')?;
+    Some(prefix.to_owned())
 }
 
 /// Returns the value that holds for a machine. Its own takes precedence, and of several the last.
@@ -213,7 +246,8 @@ fn note_on(
         (true, ..) => "the value has an unsupported form",
         _ => "no setting corresponds to it",
     };
-    Some(match is_known || unneeded.is_some() {
+    let is_shown = (is_known || unneeded.is_some()) && !name.contains("pass");
+    Some(match is_shown {
         true => format!("{shown} = {value}: {why}"),
         false => format!("{shown}: {why}"),
     })

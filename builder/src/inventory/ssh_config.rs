@@ -1,7 +1,7 @@
 //! An OpenSSH client configuration.
 
 use super::lines::{self, lines};
-use super::{Host, Listing, Variable};
+use super::{Host, Listing, Variable, hosts};
 
 /// The keywords with a meaning for nodes, and Ansible's names for their values.
 const KEYWORDS: &[(&str, &str)] = &[
@@ -12,7 +12,7 @@ const KEYWORDS: &[(&str, &str)] = &[
 ];
 
 /// Reads every `Host` block whose name has no wildcard. Values of a block with wildcards hold for the names that it matches
-/// completely (`Host *`); other wildcards and `Match` blocks are left out.
+/// completely (`Host *`); other wildcards and `Match` blocks are left out. If names contain `etcd`, only those machines count.
 pub(super) fn read(text: &str) -> Result<Listing, String> {
     let mut listing = Listing::default();
     // The machines that the current block describes; `None` for all of them.
@@ -61,7 +61,37 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
         }
     }
     assign(&mut listing.hosts, &entries);
-    Ok(listing)
+    let (all, aliases) = without_aliases(listing.hosts);
+    let named = all.into_iter().map(|host| {
+        let is_etcd = host.name.contains("etcd");
+        (host, is_etcd)
+    });
+    let chosen = hosts::of_etcd(named.collect());
+    listing.notes.extend(chosen.notes);
+    listing.notes.extend(aliases);
+    Ok(Listing {
+        hosts: chosen.hosts,
+        ..listing
+    })
+}
+
+/// Removes further names of one address, and returns a note about each.
+fn without_aliases(all: Vec<Host>) -> (Vec<Host>, Vec<String>) {
+    let address = |host: &Host| {
+        let found = host.variables.iter().find(|it| it.name == "ansible_host");
+        found
+            .map(|it| it.value.clone())
+            .filter(|it| !it.contains('%'))
+    };
+    let (mut kept, mut notes) = (Vec::<Host>::new(), Vec::new());
+    for host in all {
+        let same = |known: &&Host| address(&host).is_some() && address(known) == address(&host);
+        match kept.iter().find(same) {
+            Some(known) => notes.push(format!("{}, a further name of {}", host.name, known.name)),
+            None => kept.push(host),
+        }
+    }
+    (kept, notes)
 }
 
 /// In ssh's files, the first value that applies to a machine counts. `None` stands for all machines.

@@ -215,7 +215,8 @@ fn the_directory_of_the_data_is_taken_over() {
         "{text}"
     );
     let text = from("inventory", &inventory("/home/etcd"));
-    let note = "# - etcd_data_dir = /home/etcd: the value has an unsupported form\n";
+    let note = "# - etcd_data_dir: `data-dir` cannot be `/home/etcd`: name a directory below /var/lib, /srv, /mnt or /data \
+                whose name begins with `etcd`, as in \"/var/lib/etcd-data\"\n";
     assert!(text.ends_with(note), "{text}");
 }
 
@@ -293,7 +294,7 @@ fn a_wrong_line_is_named() {
         (
             "a.ini",
             "[a]\n\nx y=1 z\n",
-            ":3: a machine's line is its name, then NAME=VALUE",
+            ":3: a machine's line is its name, then NAME=VALUE without spaces around `=`",
         ),
         ("a.ini", "[a]\nx y='1\n", ":2: a quote is not closed"),
         ("a.ini", "[a:vars]\nx\n", ":2: a variable is NAME=VALUE"),
@@ -331,9 +332,10 @@ fn groups_in_a_circle_end() {
 fn large_and_binary_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
-    fs_err::write(&path, [0xff, 0xfe]).unwrap();
+    fs_err::write(&path, b"[etcd]\n\xe4").unwrap();
     let message = cluster_toml(&path).unwrap_err().to_string();
-    assert_eq!(message, format!("{} is not UTF-8 text", path.display()));
+    let expected = format!("line 2 of {} is not text in UTF-8", path.display());
+    assert_eq!(message, expected);
     fs_err::File::create(&path)
         .unwrap()
         .set_len(1 << 21)

@@ -10,7 +10,7 @@ use crate::count::count;
 use crate::printable::printable;
 
 const BEFORE_NODES: &[&str] = &["[cluster]", "[network]"];
-const AFTER_NODES: &[&str] = &["[etcd]", "[ssh]", "[pki]"];
+const AFTER_NODES: &[&str] = &["[etcd]", "[ssh]", "[system]", "[pki]"];
 
 /// Returns the text for a listing that was read from the file `source`.
 pub(super) fn cluster_toml(source: &str, listing: &Listing) -> Converted {
@@ -50,12 +50,13 @@ pub(super) fn cluster_toml(source: &str, listing: &Listing) -> Converted {
     }
     Converted {
         text: lines.join("\n") + "\n",
-        gaps: gaps(&source, &settings, guessed),
+        gaps: gaps(&source, (&settings, listing), guessed),
     }
 }
 
 /// Returns a sentence about each thing that the user has to add or to check.
-fn gaps(source: &str, settings: &Settings, gateway: Gateway) -> Vec<String> {
+fn gaps(source: &str, (settings, listing): (&Settings, &Listing), gateway: Gateway) -> Vec<String> {
+    let others = listing.gaps.iter().map(|gap| format!("{source} {gap}"));
     let mut nodes = settings.nodes.iter().filter(|node| node.ip().is_none());
     let addresses = nodes.next().map(|first| {
         let name = printable(&first.name);
@@ -68,7 +69,7 @@ fn gaps(source: &str, settings: &Settings, gateway: Gateway) -> Vec<String> {
         }
     });
     let gateway = gateway.note().map(|note| format!("{source} {note}"));
-    addresses.into_iter().chain(gateway).collect()
+    others.chain(addresses).chain(gateway).collect()
 }
 
 /// What is known about the gateway.

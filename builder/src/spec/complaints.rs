@@ -84,6 +84,12 @@ impl Complaints {
         checked.map_err(|message| self.add(place, message)).ok()
     }
 
+    /// Returns the complaints without their places.
+    pub(super) fn messages(self) -> Vec<String> {
+        let found = self.found.into_iter();
+        found.map(|(_, message)| message).collect()
+    }
+
     /// Returns an error with all complaints, if there are any.
     pub(super) fn settle(&mut self) -> Result<(), Invalid> {
         if self.found.is_empty() && self.lacks.is_empty() {

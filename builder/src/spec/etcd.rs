@@ -137,13 +137,6 @@ pub(super) fn data_dir(path: &str) -> Result<(), String> {
     }
 }
 
-impl Etcd {
-    /// Checks a path for the data of etcd.
-    pub(crate) fn check_data_dir(path: &str) -> Result<(), String> {
-        data_dir(path)
-    }
-}
-
 /// The value of `metrics` that opens the port.
 const MTLS: &str = "mtls";
 

@@ -76,11 +76,14 @@ fn read_option_file(path: &Path, option: &str) -> anyhow::Result<TextFile> {
     named_text(path, &format!("name a readable text file with {option}"))
 }
 
+/// The hint about a file in another encoding.
+pub(crate) const SAVE_AS_UTF_8: &str = "save it as UTF-8, as every editor can";
+
 /// Reads a file that the user named; a failure is a usage error with this hint.
 pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
     let text = read_text(path).map_err(|error| {
         let hint = match error.kind() {
-            io::ErrorKind::InvalidData => "save it as UTF-8, as every editor can",
+            io::ErrorKind::InvalidData => SAVE_AS_UTF_8,
             _ => hint,
         };
         let context = Kind::Usage.context(format!("reading {}", path.display()), hint);
@@ -92,24 +95,28 @@ pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
     })
 }
 
-/// Reads a text in UTF-8, or in UTF-16 as Windows PowerShell writes it. A byte order mark is not part of the text.
+/// Reads a text.
 fn read_text(path: &Path) -> io::Result<String> {
-    let bytes = read_source(path)?;
+    decoded(&read_source(path)?).map_err(|line| {
+        let what = format!("line {line} is not text in UTF-8");
+        io::Error::new(io::ErrorKind::InvalidData, what)
+    })
+}
+
+/// Returns a text in UTF-8, or in UTF-16 as Windows PowerShell writes it. A byte order mark is not part of the text. The error
+/// is the number of the first line that is no such text.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<String, usize> {
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks();
         let units = pairs.iter().copied().map(unit);
         let text: Result<String, _> = char::decode_utf16(units).collect();
         text.ok().filter(|_| rest.is_empty())
     };
-    let text = match bytes.as_slice() {
+    match bytes {
         [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes).ok_or(1),
         [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes).ok_or(1),
         other => plain(other.strip_prefix(b"\xef\xbb\xbf").unwrap_or(other)),
-    };
-    text.map_err(|line| {
-        let what = format!("line {line} is not text in UTF-8");
-        io::Error::new(io::ErrorKind::InvalidData, what)
-    })
+    }
 }
 
 /// Returns a text in UTF-8, or the number of the first line that is none. UTF-16 without a mark has zero bytes.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::unquoted;
 
 /// Parses an address.
-pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
     let address: IpAddr = text.parse().map_err(|_| unreadable(text))?;
     match address.to_canonical() {
         canonical if canonical == address => Ok(address),
