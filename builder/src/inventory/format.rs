@@ -4,19 +4,21 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::lines::lines;
-use super::{Listing, hosts, ini, kubeadm, ssh_config, yaml};
+use super::{Listing, etcd, hosts, ini, kubeadm, ssh_config, yaml};
 
 /// The hint that names the accepted formats.
-pub(super) const ACCEPTED: &str = "give an Ansible inventory (INI or YAML), a hosts table, an OpenSSH client \
-                                   configuration or a kubeadm configuration with external etcd";
+pub(super) const ACCEPTED: &str = "give an Ansible inventory (INI or YAML), a hosts table, an OpenSSH client configuration, \
+                                   etcd's own configuration, or one of kubeadm or Patroni with etcd's endpoints";
 
 /// A format of files that list machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InventoryFormat {
     AnsibleIni,
     AnsibleYaml,
+    Etcd,
     Hosts,
     Kubeadm,
+    Patroni,
     SshConfig,
 }
 
@@ -24,10 +26,16 @@ pub(super) enum InventoryFormat {
 pub(super) fn of(path: &Path, text: &str) -> InventoryFormat {
     let extension = path.extension().unwrap_or_default();
     let lines = || lines(text).map(|(_, line)| line);
+    if etcd::has_members(text) {
+        return InventoryFormat::Etcd;
+    }
     if extension == "yml" || extension == "yaml" || lines().next().is_some_and(is_yaml) {
-        return match lines().any(|line| line.starts_with("apiVersion:")) {
-            true => InventoryFormat::Kubeadm,
-            false => InventoryFormat::AnsibleYaml,
+        let has_version = lines().any(|line| line.starts_with("apiVersion:"));
+        let has_scope = text.lines().any(|line| line.starts_with("scope:"));
+        return match (has_version, has_scope) {
+            (true, _) => InventoryFormat::Kubeadm,
+            (_, true) => InventoryFormat::Patroni,
+            _ => InventoryFormat::AnsibleYaml,
         };
     }
     let first = |line: &str| line.split_whitespace().next().map(str::to_ascii_lowercase);
@@ -75,8 +83,10 @@ impl InventoryFormat {
         match self {
             Self::AnsibleIni => ini::read(text),
             Self::AnsibleYaml => yaml::read(text),
+            Self::Etcd => Ok(etcd::read(text)),
             Self::Hosts => hosts::read(text),
-            Self::Kubeadm => kubeadm::read(text),
+            Self::Kubeadm => kubeadm::read(text, kubeadm::OF_KUBEADM),
+            Self::Patroni => kubeadm::read(text, kubeadm::OF_PATRONI),
             Self::SshConfig => ssh_config::read(text),
         }
     }

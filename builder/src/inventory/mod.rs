@@ -4,6 +4,7 @@
 //! settings, and [`text`] writes the file.
 
 mod ansible;
+mod etcd;
 mod format;
 mod hosts;
 mod ini;
@@ -100,8 +101,8 @@ pub(crate) struct Converted {
 
 /// Returns a cluster.toml for the machines that a file lists.
 ///
-/// The file is an Ansible inventory (INI or YAML), a hosts table, an OpenSSH client configuration or a kubeadm configuration
-/// with external etcd endpoints. Values without an equivalent are listed at the end of the text, as comments.
+/// The file is an Ansible inventory (INI or YAML), a hosts table, an OpenSSH client configuration, etcd's own configuration, or
+/// one of kubeadm or Patroni with etcd's endpoints. Values without an equivalent are listed at the end of the text, as comments.
 pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<Converted> {
     let shown = path.display().to_string();
     let text = read_inventory(path)?;

@@ -1,4 +1,4 @@
-//! Checks the shapes in which people have such files, taken from public reports about Ansible roles and kubespray.
+//! Checks the shapes in which people have such files, taken from public reports about Ansible roles, kubespray and Patroni.
 
 use super::tests::{from, whole};
 
@@ -162,6 +162,76 @@ fn a_configuration_of_ssh_has_other_machines_and_aliases() {
     let notes =
         "# - 2 machines without `etcd` in the name\n# - etcd1.lan, a further name of etcd1\n";
     assert!(rest.contains(notes), "{rest}");
+}
+
+#[test]
+fn etcd_s_own_configuration_in_every_form() {
+    let members =
+        "etcd1=https://10.0.0.11:2380,etcd2=https://10.0.0.12:2380,etcd2=https://10.1.0.12:2380";
+    for (name, text) in [
+        (
+            "etcd.conf.yml",
+            format!(
+                "name: etcd1\n# comment\ninitial-cluster-token: t\ninitial-cluster: {members}\n"
+            ),
+        ),
+        (
+            "etcd",
+            format!(
+                "ETCD_NAME=etcd1\nETCD_INITIAL_CLUSTER=\"{members}\"\nETCD_INITIAL_CLUSTER_TOKEN=\"t\"\n"
+            ),
+        ),
+        (
+            "etcd.service",
+            format!(
+                "[Service]\nExecStart=/usr/bin/etcd --initial-cluster-token t \\\n  --initial-cluster {members} \\\n"
+            ),
+        ),
+        (
+            "drop-in.conf",
+            format!(
+                "[Service]\nEnvironment=\"ETCD_INITIAL_CLUSTER={members}\" ETCD_INITIAL_CLUSTER_TOKEN=t\n"
+            ),
+        ),
+        (
+            "kubeadm.yaml",
+            format!(
+                "apiVersion: kubeadm.k8s.io/v1beta3\netcd:\n  local:\n    extraArgs:\n      initial-cluster: '{members}'\n      initial-cluster-token: t\n"
+            ),
+        ),
+        (
+            "pod.yaml",
+            format!(
+                "spec:\n  - command:\n    - etcd\n    - --initial-cluster={members}\n    - --initial-cluster-token=t\n"
+            ),
+        ),
+    ] {
+        let (found, rest) = nodes(name, &text);
+        assert_eq!(found, TWO, "{name}");
+        assert!(rest.contains("etcd's other settings"), "{rest}");
+        assert!(
+            from(name, &text).starts_with("[cluster]\ntoken = \"t\"\n"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn endpoints_of_clients_in_every_form() {
+    let list = "\n    - https://10.0.0.11:2379\n    - https://10.0.0.12:2379\n";
+    for (name, text) in [
+        ("kubeadm.yaml", format!("apiVersion: kubeadm.k8s.io/v1alpha1\nkind: MasterConfiguration\netcd:\n  endpoints:{list}")),
+        ("kubeadm.yaml", "apiVersion: x\netcd:\n  external:\n    endpoints: https://10.0.0.11:2379,https://10.0.0.12:2379\n".to_owned()),
+        ("cm.yaml", format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  ClusterConfiguration: |\n    etcd:\n      external:\n        endpoints:{}", list.replace("\n", "\n        "))),
+        ("patroni.yml", "scope: pg\nname: a\netcd3:\n  hosts: 10.0.0.11:2379,10.0.0.12:2379\n  protocol: https\n".to_owned()),
+        ("patroni.yml", "scope: pg\netcd:\n  hosts:\n  - 10.0.0.11:2379\n  - 10.0.0.12:2379\n".to_owned()),
+    ] {
+        assert_eq!(nodes(name, &text).0, TWO, "{text}");
+    }
+    assert_eq!(
+        refusal("patroni.yml", "scope: pg\nzookeeper: {}\n").0,
+        ": it has no `hosts` below `etcd3:`"
+    );
 }
 
 #[test]
