@@ -126,15 +126,15 @@ impl<'a> Layer<'a> {
         let unknown = self.root.keys().filter(|key| !is_known(key.get_ref()));
         let unknown: Vec<_> = unknown.cloned().collect();
         for key in unknown {
-            log.add(
-                self.place(&key.span()),
-                suggest::unknown_table(key.get_ref()),
-            );
-            let Some(meant) = suggest::meant_table(key.get_ref()).map(Section::path) else {
+            let name = key.get_ref().as_ref();
+            let value = self.root.get(name).map(Spanned::get_ref);
+            let shape = value.map_or(suggest::Shape::Value, suggest::Shape::of);
+            log.add(self.place(&key.span()), suggest::unknown_table(name, shape));
+            let Some(meant) = suggest::meant_table(name, shape).map(Section::path) else {
                 continue;
             };
             if !self.root.contains_key(meant)
-                && let Some(value) = self.root.remove(key.get_ref().as_ref())
+                && let Some(value) = self.root.remove(name)
             {
                 self.root
                     .insert(Spanned::new(key.span(), Cow::Borrowed(meant)), value);

@@ -73,6 +73,16 @@ pub(super) const TYPES: [(&str, &str, &str); 6] = [
     (TABLES, "a table", "object"),
 ];
 
+/// Returns what to do with a flag of etcd in `[etcd]`, if there is a flag of that name.
+pub(super) fn place_of(key: &str) -> Option<&'static str> {
+    let is_among = |keys: &str| keys.split_whitespace().any(|known| known == key);
+    if is_among(REFUSED) {
+        return Some("this program sets it");
+    }
+    let is_extra = TYPES.iter().any(|(keys, ..)| is_among(keys));
+    is_extra.then_some("write it in [etcd.extra]")
+}
+
 /// Checks an extra setting and returns its value as etcd receives it.
 pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, String> {
     if REFUSED.split_whitespace().any(|refused| refused == key) {

@@ -34,6 +34,7 @@ mod single;
 mod sizes;
 mod subnet;
 mod suggest;
+mod synonyms;
 mod table;
 mod values;
 mod without_effect;

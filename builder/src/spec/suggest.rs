@@ -1,53 +1,62 @@
 //! Complaints about keys and tables that do not exist, with a suggestion.
 
+use toml::de::DeValue;
+
 use super::nearest::{advice, nearest};
 use super::section::Section;
 use super::settings::SECTIONS;
+use super::{etcd_flags, synonyms};
 
-/// Settings of related tools (dhcpcd, Ansible, cloud-init, `NetworkManager`) and the setting that each corresponds to.
-const EQUIVALENTS: &[(&str, &str, &str)] = &[
-    ("ansible-host", "[[node]]", "address"),
-    ("ip", "[[node]]", "address"),
-    ("ip-address", "[[node]]", "address"),
-    ("hostname", "[[node]]", "name"),
-    ("inventory-hostname", "[[node]]", "name"),
-    ("netmask", "[network]", "prefix"),
-    ("routers", "[network]", "gateway"),
-    ("domain-name-servers", "[network]", "dns"),
-    ("nameservers", "[network]", "dns"),
-    ("psk", "[network.wifi]", "password"),
-    ("password", "[ssh]", "password-hash"),
-    ("passwd", "[ssh]", "password-hash"),
-    ("ansible-user", "[ssh]", "user"),
-    ("username", "[ssh]", "user"),
-    ("ssh-authorized-keys", "[ssh]", "authorized-keys"),
-    ("ssh-keys", "[ssh]", "authorized-keys"),
-];
-
-/// The key with which people ask for a container, the table, and why it does not exist.
-const CONTAINER: (&str, &str, &str) = (
-    "runtime",
-    "[etcd]",
-    "etcd runs as a program of the system, not in a container",
-);
+/// Keys that say too little about the only table that has them.
+const VAGUE: [&str; 3] = ["enabled", "nodes", "to"];
 
 /// Returns the complaint about a key that the table does not have.
 pub(super) fn unknown_key(key: &str, section: &Section) -> String {
-    let known = section.keys();
-    let advice = if (key, section.header) == (CONTAINER.0, CONTAINER.1) {
-        CONTAINER.2.to_owned()
-    } else if let Some(name) = equivalent(key, section) {
-        format!("write `{name}`")
-    } else if let Some((_, header, name)) = equivalents(key).next() {
-        format!("write `{name}` in {header}")
-    } else {
-        let home = SECTIONS.iter().find(|other| other.keys().contains(&key));
-        match (nearest(key, &known), home) {
-            (None, Some(home)) => format!("it belongs in {}", home.header),
-            _ => advice(key, &known),
-        }
-    };
+    let advice = advice_on(key, section);
     format!("unknown key `{}` in {}; {advice}", key, section.header)
+}
+
+fn advice_on(key: &str, section: &Section) -> String {
+    let known = section.keys();
+    if let Some(advice) = synonyms::advice(key, section.header) {
+        return advice.to_owned();
+    }
+    if let Some(name) = equivalent(key, section) {
+        return format!("write `{name}`");
+    }
+    if nearest(key, &known).is_some() {
+        return advice(key, &known);
+    }
+    let flag = || etcd_flags::place_of(&synonyms::spelled(key));
+    if let Some(place) = flag().filter(|_| section.path() == "etcd") {
+        return place.to_owned();
+    }
+    elsewhere(key, section).unwrap_or_else(|| advice(key, &known))
+}
+
+/// Returns the advice about a key that other tables than this one have, or have an equivalent of.
+fn elsewhere(key: &str, section: &Section) -> Option<String> {
+    let has = |other: &&Section| other.settings.iter().any(|setting| setting.name == key);
+    let is_near = |other: &&Section| {
+        let (one, other) = (section.path(), other.path());
+        one.starts_with(other) || other.starts_with(one)
+    };
+    match SECTIONS.iter().filter(has).find(is_near) {
+        Some(near) => Some(format!("it belongs in {}", near.header)),
+        None => of_any_table(key),
+    }
+}
+
+/// Returns the advice about a key that belongs in a single table.
+fn of_any_table(key: &str) -> Option<String> {
+    if let Some((_, header, name)) = equivalents(key).next() {
+        return Some(format!("write `{name}` in {header}"));
+    }
+    let has = |section: &&Section| section.settings.iter().any(|setting| setting.name == key);
+    let mut homes = SECTIONS.iter().filter(has);
+    let only = homes.next().filter(|_| homes.next().is_none());
+    let only = only.filter(|_| !VAGUE.contains(&key))?;
+    Some(format!("it belongs in {}", only.header))
 }
 
 /// Returns the setting that an unknown key of the table most probably stands for.
@@ -68,27 +77,80 @@ fn equivalent(key: &str, section: &Section) -> Option<&'static str> {
 fn equivalents(
     key: &str,
 ) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    let spelled = key.to_lowercase().replace('_', "-");
-    EQUIVALENTS
+    synonyms::SETTINGS
         .iter()
-        .filter(move |(word, ..)| *word == spelled)
+        .filter(move |(words, ..)| synonyms::is_among(key, words))
 }
 
-/// Returns the complaint about an unknown key at the top level of the file.
-pub(super) fn unknown_table(name: &str) -> String {
-    let headers: Vec<_> = top_tables().map(|section| section.header).collect();
-    let advice = match meant_table(name) {
-        Some(section) => format!("did you mean {}?", section.header),
-        None => format!("known are {}", headers.join(", ")),
-    };
-    format!("unknown table `{name}`; {advice}")
+/// What follows an unknown name at the top level of the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Table,
+    /// Tables in two pairs of brackets.
+    List,
+    Value,
 }
 
-/// Returns the table that an unknown one most probably stands for.
-pub(super) fn meant_table(name: &str) -> Option<&'static Section> {
+impl Shape {
+    pub(super) fn of(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::Table(_) => Self::Table,
+            DeValue::Array(items)
+                if items.iter().any(|item| item.get_ref().as_table().is_some()) =>
+            {
+                Self::List
+            }
+            _ => Self::Value,
+        }
+    }
+
+    fn fits(self, section: &Section) -> bool {
+        (self == Self::List) == section.is_list()
+    }
+}
+
+/// Returns the complaint about an unknown name at the top level of the file.
+pub(super) fn unknown_table(name: &str, shape: Shape) -> String {
+    let advice = advice_on_top(name, shape);
+    match shape {
+        Shape::Value => format!("unknown key `{name}` outside the tables; {advice}"),
+        Shape::Table | Shape::List => format!("unknown table `{name}`; {advice}"),
+    }
+}
+
+fn advice_on_top(name: &str, shape: Shape) -> String {
+    if let Some(section) = meant_table(name, shape) {
+        return format!("did you mean {}?", section.header);
+    }
+    if let Some(advice) = synonyms::advice(name, "") {
+        return advice.to_owned();
+    }
+    if let Some(header) = synonyms::table(name) {
+        return format!("write {header}");
+    }
     let names: Vec<_> = top_tables().map(Section::path).collect();
-    let near = nearest(name, &names)?;
-    top_tables().find(|section| section.path() == near)
+    let near = nearest(name, &names);
+    if let Some(near) = top_tables().find(|section| Some(section.path()) == near) {
+        return format!("did you mean {}?", near.header);
+    }
+    of_any_table(name).unwrap_or_else(|| {
+        let headers: Vec<_> = top_tables().map(|section| section.header).collect();
+        format!("known are {}", headers.join(", "))
+    })
+}
+
+/// Returns the table that an unknown one most probably stands for, if both are lists or neither is.
+pub(super) fn meant_table(name: &str, shape: Shape) -> Option<&'static Section> {
+    if shape == Shape::Value {
+        return None;
+    }
+    let fitting = || top_tables().filter(|section| shape.fits(section));
+    let names: Vec<_> = fitting().map(Section::path).collect();
+    let near = nearest(name, &names);
+    let stands_for = || synonyms::table(name);
+    fitting()
+        .find(|section| Some(section.path()) == near)
+        .or_else(|| fitting().find(|section| Some(section.header) == stands_for()))
 }
 
 fn top_tables() -> impl Iterator<Item = &'static Section> {
@@ -129,11 +191,11 @@ mod tests {
             assert_eq!(unknown_key(key, section), wanted);
         }
         assert_eq!(
-            unknown_table("nodes"),
+            unknown_table("nodes", Shape::List),
             "unknown table `nodes`; did you mean [[node]]?"
         );
         assert_eq!(
-            unknown_table("kubernetes"),
+            unknown_table("kubernetes", Shape::Table),
             "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], \
              [auth], [firmware], [appliance], [packages], [publish], [hosts], [[unit]], [[archive]], [[file]]"
         );
@@ -157,16 +219,93 @@ mod tests {
     }
 
     #[test]
-    fn every_equivalent_exists_and_is_not_shadowed() {
-        for (word, header, name) in EQUIVALENTS {
-            let section = SECTIONS
-                .iter()
-                .find(|section| section.header == *header)
-                .unwrap();
-            assert!(
-                section.keys().contains(name) && !section.keys().contains(word),
-                "{word}"
-            );
+    fn words_that_several_tables_have_are_not_sent_to_one_of_them() {
+        let certificate = "known are role, path, key, common-name, mode, key-mode, owner, nodes";
+        for (key, table, advice) in [
+            ("name", "certificate", certificate),
+            (
+                "nodes",
+                "cluster",
+                "write a [[node]] table for each node, or give `--nodes 3`",
+            ),
+            (
+                "node",
+                "cluster",
+                "write [[node]] with the nodes' own tables",
+            ),
+            (
+                "password",
+                "auth.user",
+                "`etcd-image cluster password` sets it",
+            ),
+            ("password", "network", "it belongs in [network.wifi]"),
+            ("router", "network", "write `gateway`"),
+            ("snapshot-count", "etcd", "write it in [etcd.extra]"),
+            ("listen_client_urls", "etcd", "this program sets it"),
+            ("quota_backend_bytes", "etcd", "write `quota`"),
+            ("names", "packages", "the only one is install"),
+        ] {
+            let section = section(table);
+            let wanted = format!("unknown key `{key}` in {}; {advice}", section.header);
+            assert_eq!(unknown_key(key, section), wanted);
+        }
+    }
+
+    #[test]
+    fn names_at_the_top_level_lead_to_their_tables() {
+        for (name, shape, wanted) in [
+            (
+                "wifi",
+                Shape::Table,
+                "unknown table `wifi`; write [network.wifi]",
+            ),
+            (
+                "host",
+                Shape::List,
+                "unknown table `host`; did you mean [[node]]?",
+            ),
+            (
+                "host",
+                Shape::Table,
+                "unknown table `host`; did you mean [hosts]?",
+            ),
+            (
+                "certificates",
+                Shape::List,
+                "unknown table `certificates`; did you mean [[certificate]]?",
+            ),
+            (
+                "certificates",
+                Shape::Table,
+                "unknown table `certificates`; did you mean [pki]?",
+            ),
+            (
+                "write_files",
+                Shape::List,
+                "unknown table `write_files`; did you mean [[file]]?",
+            ),
+            (
+                "runcmd",
+                Shape::Value,
+                "unknown key `runcmd` outside the tables; a [[unit]] runs a program at every boot",
+            ),
+            (
+                "nodes",
+                Shape::Value,
+                "unknown key `nodes` outside the tables; write a [[node]] table for each node, or give `--nodes 3`",
+            ),
+            (
+                "timezone",
+                Shape::Value,
+                "unknown key `timezone` outside the tables; it belongs in [system]",
+            ),
+            (
+                "hostname",
+                Shape::Value,
+                "unknown key `hostname` outside the tables; write `name` in [[node]]",
+            ),
+        ] {
+            assert_eq!(unknown_table(name, shape), wanted);
         }
     }
 }
