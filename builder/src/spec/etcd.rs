@@ -164,6 +164,9 @@ impl EtcdSource {
             "debian" => Ok(Self::Debian),
             _ if is_version(version) => Ok(Self::Version(version.to_owned())),
             _ if is_path(text) => Ok(Self::Paths(paths(text, folder))),
+            _ if version.starts_with(|c: char| c.is_ascii_digit()) => Err(format!(
+                "`{text}` is not the whole number of a release, such as 3.6.14; write ./{text} for a directory"
+            )),
             _ => Err(format!(
                 "`{text}` is neither a release number, `debian`, nor a path; write ./{text} for a directory"
             )),

@@ -56,6 +56,11 @@ pub(super) fn domain_name(domain: &str) -> Result<(), String> {
             "`{domain}`: write the domain without the leading dot"
         ));
     }
+    if domain.ends_with('.') {
+        return Err(format!(
+            "`{domain}`: write the domain without the dot at its end"
+        ));
+    }
     if domain.len() > DOMAIN_LENGTH {
         return Err(format!(
             "the domain is longer than {DOMAIN_LENGTH} characters"

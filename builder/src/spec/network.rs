@@ -82,6 +82,7 @@ pub(super) fn read(
 pub(super) fn gateway(text: &str) -> Result<(), String> {
     match text {
         "none" => Ok(()),
+        "" => Err("`gateway` is empty: write \"none\" for a network without one".to_owned()),
         address => subnet::address(address).map(drop),
     }
 }

@@ -16,6 +16,9 @@ pub(super) fn parse(text: &str) -> Result<Route, String> {
             "`{text}` is not a route; write it as in \"10.0.0.0/8 via 192.168.0.254\""
         ));
     };
+    if to == "default" {
+        return Err("the default route is `gateway` in [network]".to_owned());
+    }
     let (host, length) = subnet::with_prefix(to)?;
     let length = length.ok_or_else(|| {
         format!(
@@ -109,6 +112,10 @@ mod tests {
                 "route 10.0.0.0/8: fd00::1 is of another address family",
             ),
             ("10.0.0.0/8 via router", "`router` is not an IP address"),
+            (
+                "default via 192.168.0.1",
+                "the default route is `gateway` in [network]",
+            ),
         ] {
             assert_eq!(check(text), Err(wanted.to_owned()));
         }

@@ -32,9 +32,23 @@ fn unreadable(text: &str) -> String {
         format!("`{text}`: write {address}; the interface is set in [network]")
     } else if let Some(address) = without_zeros(text) {
         format!("`{text}`: write {address}; some programs read a leading zero as octal")
+    } else if let Some(address) = inside(text) {
+        format!("`{text}`: write {address} alone")
     } else {
         format!("`{text}` is not an IP address")
     }
+}
+
+/// Returns the address that a text has between spaces or in brackets, or in a URL or before a port.
+fn inside(text: &str) -> Option<IpAddr> {
+    let place = text.split_once("://").map_or(text, |(_, place)| place);
+    let place = place.trim().trim_end_matches('/');
+    let host = match place.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(host, _)| host),
+        None => place.split(':').next(),
+    };
+    let address = place.parse().ok();
+    address.or_else(|| host?.parse().ok())
 }
 
 /// Returns the address if the text is an IPv4 address except for leading zeros.
@@ -61,6 +75,9 @@ pub(super) fn check_node(text: &str) -> Result<(), String> {
     match scoped(text) {
         Some(address) if is_link_local(address) => Err(format!(
             "`{text}` is a link-local address; give the node another one, as in fd00::50"
+        )),
+        _ if matches!(text, "dhcp" | "auto") => Err(format!(
+            "`{text}` is not an IP address: each node needs one, which a DHCP server can reserve for it (`dhcp` in [network])"
         )),
         _ => address(text).map(drop),
     }
@@ -298,6 +315,17 @@ mod tests {
                 "`10.0.0.1/8`: write the address alone; the prefix is set in [network]",
             ),
             ("10.0.0", "`10.0.0` is not an IP address"),
+            (" 10.0.0.1", "` 10.0.0.1`: write 10.0.0.1 alone"),
+            ("[fd00::1]", "`[fd00::1]`: write fd00::1 alone"),
+            ("10.0.0.1:2379", "`10.0.0.1:2379`: write 10.0.0.1 alone"),
+            (
+                "https://[fd00::1]:2380/",
+                "`https://[fd00::1]:2380/`: write fd00::1 alone",
+            ),
+            (
+                "dhcp",
+                "`dhcp` is not an IP address: each node needs one, which a DHCP server can reserve for it (`dhcp` in [network])",
+            ),
         ] {
             assert_eq!(check_node(text), Err(wanted.to_owned()));
         }

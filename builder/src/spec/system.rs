@@ -51,9 +51,13 @@ pub(super) fn locale(name: &str) -> Result<(), String> {
     };
     match name.strip_suffix(".UTF-8").is_some_and(is_language) {
         true => Ok(()),
-        false => Err(format!(
-            "`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8"
-        )),
+        false => {
+            let (language, _) = name.split_once('.').unwrap_or((name, ""));
+            Err(match is_language(language) {
+                true => format!("`{name}` is not a locale: write {language}.UTF-8"),
+                false => format!("`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8"),
+            })
+        }
     }
 }
 
@@ -85,15 +89,11 @@ mod tests {
         for name in ["C.UTF-8", "en_GB.UTF-8", "fil_PH.UTF-8"] {
             assert_eq!(locale(name), Ok(()));
         }
-        for name in [
-            "",
-            "C",
-            "de",
-            "de_DE",
-            "de_DE@euro",
-            "../x.UTF-8",
-            "de_de.UTF-8",
-        ] {
+        for (name, meant) in [("C", "C"), ("de_DE", "de_DE"), ("de_DE.utf8", "de_DE")] {
+            let wanted = format!("`{name}` is not a locale: write {meant}.UTF-8");
+            assert_eq!(locale(name), Err(wanted));
+        }
+        for name in ["", "de", "de_DE@euro", "../x.UTF-8", "de_de.UTF-8"] {
             let wanted = format!("`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8");
             assert_eq!(locale(name), Err(wanted));
         }

@@ -152,14 +152,20 @@ impl TableReader<'_> {
             }),
             (ValueKind::List(of), DeValue::Array(items)) => {
                 let label = format!("each item of {label}");
-                let items = items.iter().filter_map(|item| self.value(&label, of, item));
-                Ok(SettingValue::List(items.collect()))
+                let read = items.iter().filter_map(|item| self.value(&label, of, item));
+                let read: Vec<_> = read.collect();
+                // What a list of numbers lacks says nothing if one of them is unreadable.
+                if matches!(of, ValueKind::Integer(..)) && read.len() < items.len() {
+                    return None;
+                }
+                Ok(SettingValue::List(read))
             }
             (ValueKind::EtcdFlags, DeValue::Table(flags)) => {
                 Ok(SettingValue::EtcdFlags(self.etcd_flags(flags)))
             }
-            (ValueKind::Integer(range, _), other @ DeValue::String(text)) => {
-                let meant = subnet::prefix_length(text).filter(|number| range.contains(number));
+            (ValueKind::Integer(range, unit), other @ DeValue::String(text)) => {
+                let meant = subnet::prefix_length(text).or_else(|| number_with_unit(text, unit));
+                let meant = meant.filter(|number| range.contains(number));
                 let advice = meant.map(|number| format!("; write {number}"));
                 let message = wrong_type(label, kind.type_name(), other);
                 Err(message + &advice.unwrap_or_default())
@@ -188,6 +194,22 @@ impl TableReader<'_> {
         }
         checked
     }
+}
+
+/// Returns the number that a text such as `500ms` or `10 years` means in the unit of a setting.
+fn number_with_unit(text: &str, unit: &str) -> Option<u32> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, written) = text.split_at(end);
+    let factor = match (unit.trim(), written.trim()) {
+        ("ms", "ms")
+        | ("seconds", "s" | "sec" | "seconds")
+        | ("days", "d" | "day" | "days")
+        | ("bytes", "B" | "bytes") => 1,
+        ("ms", "s" | "sec" | "seconds") => 1000,
+        ("days", "y" | "year" | "years") => 365,
+        _ => return None,
+    };
+    number.parse::<u32>().ok()?.checked_mul(factor)
 }
 
 /// A key and its value, with their positions.

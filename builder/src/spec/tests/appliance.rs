@@ -67,7 +67,7 @@ fn each_mistake_has_its_line() {
             "each item of `ports` must be from 1 to 65535, not 0",
         ),
         (
-            "ports = [2379, 2380, \"ssh\"]",
+            "ports = [22, \"ssh\"]",
             "each item of `ports` must be an integer, not a string",
         ),
         (

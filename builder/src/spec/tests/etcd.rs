@@ -64,6 +64,15 @@ fn each_mistake_has_its_line() {
 "3.5.34" → "latest"
     26: `latest` is neither a release number, `debian`, nor a path; write ./latest for a directory
 
+"3.5.34" → "3.5"
+    26: `3.5` is not the whole number of a release, such as 3.6.14; write ./3.5 for a directory
+
+heartbeat-interval = 250 → heartbeat-interval = "250ms"
+    27: `heartbeat-interval` must be an integer, not a string; write 250
+
+election-timeout = 2500 → election-timeout = "5 s"
+    28: `election-timeout` must be an integer, not a string; write 5000
+
 heartbeat-interval = 250 → heartbeat-interval = 0
     27: `heartbeat-interval` must be from 1 to 10000 ms, not 0
 

@@ -39,6 +39,9 @@ fn cluster_and_names() {
 "kube.demo"\n → ".local"\n
     3: `.local`: write the domain without the leading dot
 
+"kube.demo"\n → "home.lan."\n
+    3: `home.lan.`: write the domain without the dot at its end
+
 "kube.demo"\n → "ku be"\n
     3: `ku be` is not a valid DNS name
 
@@ -153,6 +156,9 @@ gateway = "10.1.2.1" → gateway = "fe80::1%wlan0"
 
 gateway = "10.1.2.1" → gateway = "10.1.2"
     9: `10.1.2` is not an IP address
+
+gateway = "10.1.2.1" → gateway = ""
+    9: `gateway` is empty: write "none" for a network without one
 
 gateway = "10.1.2.1" → gateway = "10.1.2.255"
     9: gateway 10.1.2.255 is the network's broadcast address
