@@ -71,6 +71,15 @@ fn suggestion(recipes: &[Recipe], name: &str) -> String {
         })
         .min();
     let all: Vec<&str> = recipes.iter().map(|recipe| recipe.name.as_str()).collect();
+    // A part of a name says more than its letters do.
+    let has_parts = |full: &&&str| {
+        name.split('-')
+            .all(|part| full.split('-').any(|it| it == part))
+    };
+    let mut containing = all.iter().filter(has_parts);
+    if let (Some(only), None) = (containing.next(), containing.next()) {
+        return format!("did you mean `{only}`?");
+    }
     match nearest {
         Some((distance, nearest)) if distance <= nearest.len() / 2 => {
             format!("did you mean `{nearest}`?")

@@ -115,7 +115,11 @@ fn unknown_name_suggests_the_nearest() {
         hint("raspbios-bookwurm"),
         "did you mean `raspios-bookworm`?"
     );
-    assert!(hint("x").starts_with("known bases: debian-trixie, "));
+    assert_eq!(hint("ubuntu-24.04"), "did you mean `ubuntu-server-24.04`?");
+    assert_eq!(hint("debian"), "did you mean `debian-trixie`?");
+    for several in ["x", "ubuntu"] {
+        assert!(hint(several).starts_with("known bases: debian-trixie, "));
+    }
 }
 
 #[test]
