@@ -67,6 +67,12 @@ pub(crate) fn is_for_a_shell(path: &Path) -> bool {
     parts.any(|part| part == "~" || part.starts_with('$'))
 }
 
+/// Returns whether a path is an address on the web.
+pub(crate) fn is_url(path: &Path) -> bool {
+    let mut parts = path.iter().filter_map(|part| part.to_str());
+    parts.any(|part| part == "https:" || part == "http:")
+}
+
 /// Returns whether a path is that of a pipe or a socket, in which nothing can be read twice.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     matches!(special(path), Some(PIPE | SOCKET))

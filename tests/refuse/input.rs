@@ -52,6 +52,15 @@ fn a_file_in_place_of_a_directory() {
 }
 
 #[test]
+fn a_base_on_the_web() {
+    let scene = Scene::on(Path::new("https://example.org/base.img"));
+    let told = scene.run("build", &["--quiet", "--nodes", "1"]);
+    let expected = "error: https://example.org/base.img does not exist\n\
+                    hint: download it, for example with `curl -LO`, and give the path of the file\n";
+    assert_eq!((told.code, told.stderr.as_str()), (Some(2), expected));
+}
+
+#[test]
 fn a_mirror_that_nothing_comes_from() {
     let scene = Scene::with("raspios-trixie");
     let options = ["--mirror", "http://mirror.example/debian"];

@@ -77,9 +77,10 @@ pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
     }
     Kind::Usage.error(
         format!("{} does not exist", path.display()),
-        match file::is_for_a_shell(path) {
-            true => file::FOR_A_SHELL,
-            false => "check the path or the name",
+        match (file::is_for_a_shell(path), file::is_url(path)) {
+            (true, _) => file::FOR_A_SHELL,
+            (_, true) => "download it, for example with `curl -LO`, and give the path of the file",
+            _ => "check the path or the name",
         },
     )
 }
