@@ -103,11 +103,18 @@ impl OutputFolder {
         })
     }
 
-    /// Refuses a path that exists and is not a directory, such as a dangling link.
+    /// Refuses a path that exists and is not a directory, such as a dangling link, and one among the devices, where a card would
+    /// be.
     pub(crate) fn refuse_file(path: &Path) -> Result<()> {
         if Address::of(path, "--out")?.is_some() {
             let message = format!("{} is a store, not a directory", path.display());
             return Err(Kind::Usage.error(message, "name a directory with `--out`"));
+        }
+        // The memory of programs is a directory for anybody's files.
+        if path.starts_with("/dev") && !path.starts_with("/dev/shm") {
+            let hint = "name a directory with `--out`, and write its images to cards with `etcd-image flash`";
+            let message = format!("{} is in the directory of the devices", path.display());
+            return Err(Kind::Usage.error(message, hint));
         }
         let exists = if_exists(fs_err::symlink_metadata(path))?.is_some();
         match exists && !path.is_dir() {
@@ -302,4 +309,30 @@ fn set_mode(file: &File, mode: u32) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn set_mode(_file: &File, _mode: u32) -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_not_written_among_the_devices() {
+        for (path, is_allowed) in [
+            ("/dev/no-such-card", false),
+            ("/dev/null", false),
+            ("/dev/shm/images", true),
+            ("device", true),
+        ] {
+            let refused = OutputFolder::refuse_file(Path::new(path)).err();
+            assert_eq!(refused.is_none(), is_allowed, "{path}");
+            let Some(error) = refused else {
+                continue;
+            };
+            let message = format!("{path} is in the directory of the devices");
+            assert_eq!(error.to_string(), message);
+            let hint = "name a directory with `--out`, and write its images to cards with `etcd-image flash`";
+            let expected = (Kind::Usage, hint.to_owned());
+            assert_eq!(crate::failure::explain(&error), expected);
+        }
+    }
 }
