@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::input::{Flags, Input, Purpose, TextFile};
-use super::walk;
+use super::{public_key, walk};
 use crate::cli::{BuildOptions, Environment};
 use crate::failure::Kind;
 
@@ -32,10 +32,7 @@ impl Input {
         purpose: Purpose,
     ) -> anyhow::Result<Self> {
         let (nodes, options) = (&options.nodes, &options.fetch.sources);
-        let ssh_keys = nodes
-            .ssh_key
-            .iter()
-            .map(|path| read_option_file(path, "--ssh-key"));
+        let ssh_keys = nodes.ssh_key.iter().map(|path| key_file(path));
         Ok(Self {
             flags: Flags {
                 nodes: nodes.nodes,
@@ -74,6 +71,15 @@ fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
 
 fn read_option_file(path: &Path, option: &str) -> anyhow::Result<TextFile> {
     named_text(path, &format!("name a readable text file with {option}"))
+}
+
+/// Reads the file of a public key. Some give the key instead.
+fn key_file(path: &Path) -> anyhow::Result<TextFile> {
+    let text = path.to_str().unwrap_or_default();
+    match public_key::checked(text) {
+        Ok(_) => named_text(path, "`--ssh-key` names a file: write the key into one"),
+        Err(_) => read_option_file(path, "--ssh-key"),
+    }
 }
 
 /// The hint about a file in another encoding.
@@ -235,6 +241,20 @@ mod tests {
         let failure: &Failure = error.downcast_ref().unwrap();
         assert_eq!(failure.kind, Kind::Usage);
         assert_eq!(failure.message, "reading no/such.toml");
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_file_is_noticed() {
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea me";
+        for (given, hint) in [
+            (key, "`--ssh-key` names a file: write the key into one"),
+            ("no-such.pub", "name a readable text file with --ssh-key"),
+        ] {
+            let error = key_file(Path::new(given)).unwrap_err();
+            let expected = (Kind::Usage, hint.to_owned());
+            assert_eq!(crate::failure::explain(&error), expected);
+        }
     }
 
     #[test]
