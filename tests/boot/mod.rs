@@ -5,3 +5,4 @@ mod cluster;
 mod commands;
 mod full;
 mod members;
+mod operator;
