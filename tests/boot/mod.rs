@@ -4,5 +4,6 @@ mod appliance;
 mod cluster;
 mod commands;
 mod full;
+mod growth;
 mod members;
 mod operator;

@@ -22,9 +22,15 @@ const SSH_TIMEOUT: &str = "300";
 /// The pause before the next try.
 const PAUSE: Duration = Duration::from_secs(20);
 
+/// How long a command may run. None waits longer for a node than it is told to.
+const LONGEST: Duration = Duration::from_mins(90);
+
+/// What happens while a command runs.
+pub(super) type Meanwhile<'a> = &'a mut dyn FnMut(&mut BootLab, &Running);
+
 /// Three booted nodes, and the operator's directory.
 pub(super) struct Operator {
-    lab: BootLab,
+    pub(super) lab: BootLab,
     pub(super) folder: PathBuf,
     key: String,
     /// The table of the commands so far.
@@ -58,22 +64,26 @@ impl Operator {
 
     /// Runs a command that reaches the members until it succeeds, and returns its report.
     pub(super) fn members(&mut self, words: &[&str]) -> Value {
-        self.timed(words, &[])
+        self.timed(words, &[], &mut |_, _| ())
     }
 
     /// Runs a command that logs in to the nodes until it succeeds, and returns its report.
     pub(super) fn nodes(&mut self, words: &[&str]) -> Value {
         let key = self.key.clone();
-        self.timed(
-            words,
-            &["--ssh-identity", &key, "--ssh-timeout", SSH_TIMEOUT],
-        )
+        let login = ["--ssh-identity", &key, "--ssh-timeout", SSH_TIMEOUT];
+        self.timed(words, &login, &mut |_, _| ())
     }
 
-    fn timed(&mut self, words: &[&str], login: &[&str]) -> Value {
+    /// Runs a command with these options, which the table leaves out, until it succeeds, and returns its report.
+    pub(super) fn timed(
+        &mut self,
+        words: &[&str],
+        options: &[&str],
+        meanwhile: Meanwhile<'_>,
+    ) -> Value {
         let (started, mut tries) = (Instant::now(), 1);
         let said = loop {
-            let said = self.run(words, login);
+            let said = self.run(words, options, meanwhile);
             if said.code == Some(0) {
                 break said;
             }
@@ -82,19 +92,29 @@ impl Operator {
             tries += 1;
             thread::sleep(PAUSE);
         };
-        let seconds = started.elapsed().as_secs();
-        let line = format!("{:<36} {seconds:>5} s {tries:>6}", words.join(" "));
-        progress::stderr(false).note(&line);
-        writeln!(self.times, "{line}").unwrap();
+        self.took(&words.join(" "), started.elapsed(), &tries.to_string());
         serde_json::from_slice(&said.out).unwrap()
     }
 
+    /// Adds a line to the table.
+    pub(super) fn took(&mut self, what: &str, time: Duration, tries: &str) {
+        let seconds = time.as_secs();
+        let line = format!("{what:<44} {seconds:>5} s {tries:>6}");
+        progress::stderr(false).note(&line);
+        writeln!(self.times, "{}", line.trim_end()).unwrap();
+    }
+
     /// Runs a command. Its restarts end the machines, which are switched on again.
-    fn run(&mut self, words: &[&str], login: &[&str]) -> Said {
-        let line = [&["cluster"], words, &["--state", "state", "--json"], login].concat();
+    fn run(&mut self, words: &[&str], options: &[&str], meanwhile: Meanwhile<'_>) -> Said {
+        let own = ["--state", "state", "--json"];
+        let line = [&["cluster"], words, &own, options].concat();
         let program = env!("CARGO_BIN_EXE_etcd-image");
         let mut command = Running::start_in(&self.folder, program, &line);
+        let started = Instant::now();
         while !command.has_ended() {
+            let is_late = started.elapsed() > LONGEST;
+            assert!(!is_late, "{words:?} does not end: {}", command.err());
+            meanwhile(&mut self.lab, &command);
             for name in NODES {
                 if let Some(how) = self.lab.machines.stopped(name).unwrap() {
                     assert_eq!(words[0], "reboot", "{name} has stopped: {how}");
@@ -108,7 +128,7 @@ impl Operator {
 
     /// Shows the table of the commands, and keeps it in a file.
     pub(super) fn write_times(&self, path: &str, end: &str) {
-        let head = format!("{:<36} {:>7} {:>6}", "etcd-image cluster", "time", "tries");
+        let head = format!("{:<44} {:>7} {:>6}", "etcd-image cluster", "time", "tries");
         let table = format!("{head}\n{}{end}\n", self.times);
         progress::stderr(false).note(&table);
         fs::write(path, table).unwrap();

@@ -1,7 +1,9 @@
 //! Accesses a machine's card: flashes, replaces and reads it, and counts the bytes written to it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -32,7 +34,24 @@ pub(crate) fn replace(lab: &BootLab, name: &str) {
 
 /// Replaces the card by an empty one of this size, as qemu-img(1) writes sizes, with the image on it.
 pub(crate) fn replace_by(lab: &BootLab, name: &str, size: &str) {
-    let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
+    make(image(lab, name), lab.machines.card(name).unwrap(), size);
+}
+
+/// Puts a new card of 16 GiB with another image of the same node into a machine that is off. Its kernel keeps the command line
+/// of the first image, which finds the root by the ID of the disk.
+pub(crate) fn insert(lab: &BootLab, name: &str, other: &Path) {
+    let id = |image: &Path| {
+        let mut bytes = [0; 4];
+        let file = File::open(image).unwrap();
+        file.read_exact_at(&mut bytes, 440).unwrap();
+        bytes
+    };
+    assert_eq!(id(other), id(image(lab, name)), "{name} has two disk IDs");
+    make(other, lab.machines.card(name).unwrap(), "16G");
+}
+
+/// Makes an empty card of this size with the image on it.
+fn make(image: &Path, card: &Path, size: &str) {
     let words = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(AsRef::as_ref);
     let places = [image.as_os_str(), card.as_os_str(), size.as_ref()];
     tool("qemu-img", &[&words[..], &places].concat()).done();

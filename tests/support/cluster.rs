@@ -1,5 +1,6 @@
 //! Builds images from a real base and boots them as a cluster inside the test's own namespaces.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -145,6 +146,21 @@ impl Images {
 
     /// Returns the machines and that of one more node, which another `cluster.toml` of the same cluster describes.
     pub(crate) fn lab_with(&self, node: &str, config: &str) -> BootLab {
+        self.lab_beside("state", config, |other| other == node)
+    }
+
+    /// Returns the machines, and those of boards that `config` describes and that are not part of the cluster yet. Their cards
+    /// hold placeholders until the test makes their images ([`insert`](super::card::insert)): a copy of the state directory gives
+    /// both the same disk ID.
+    pub(crate) fn lab_with_boards(&self, config: &str) -> BootLab {
+        let [own, copy] = ["state", "copy"].map(|name| self.folder.join(name));
+        let words = [OsStr::new("-aT"), own.as_os_str(), copy.as_os_str()];
+        tool("cp", &words).done();
+        self.lab_beside("copy", config, |_| true)
+    }
+
+    /// Returns the machines, and those of the chosen nodes that `config` describes.
+    fn lab_beside(&self, state: &str, config: &str, is_chosen: impl Fn(&str) -> bool) -> BootLab {
         let file = self.folder.join("other.toml");
         fs::write(&file, config).unwrap();
         let options = [
@@ -153,12 +169,11 @@ impl Images {
             "--base",
             "debian-trixie",
         ];
-        self.write("state", "other", &options);
+        self.write(state, "other", &options);
         let mut setup = self.setup("images");
         let others = self.setup("other").nodes.into_iter();
-        setup
-            .nodes
-            .extend(others.filter(|other| other.name == node));
+        let chosen = others.filter(|other| is_chosen(&other.name));
+        setup.nodes.extend(chosen);
         BootLab::open(setup).unwrap()
     }
 

@@ -8,9 +8,10 @@ const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leave
 /// The modules of the boot tests that CI runs.
 const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
 /// The modules of the boot tests that only `--full` runs, of those that need Slurm, and of commands that are disturbed many times.
-const FULL: [&str; 5] = [
+const FULL: [&str; 6] = [
     "boot::members::",
     "boot::commands::",
+    "boot::growth::",
     "boot::full::",
     "fleet::slurm::",
     "cluster::bad_days::",
