@@ -8,7 +8,7 @@ use etcd_image::boot::BootLab;
 use etcd_image::progress;
 use serde_json::Value;
 
-use super::operator::{Meanwhile, Operator};
+use super::operator::{Meanwhile, Operator, SSH_TIMEOUT};
 use crate::support::card::insert;
 use crate::support::cluster::{Images, NODES, address, answered, inside};
 
@@ -77,7 +77,14 @@ impl Growing {
     fn boot(images: &Images) -> Self {
         let key = images.key().to_str().unwrap().to_owned();
         let login = format!("{key}.pub");
-        let options = ["--ssh-identity", &key, "--ssh-key", &login];
+        let options = [
+            "--ssh-identity",
+            &key,
+            "--ssh-timeout",
+            SSH_TIMEOUT,
+            "--ssh-key",
+            &login,
+        ];
         let build = [
             "--out",
             "images",

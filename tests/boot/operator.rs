@@ -18,7 +18,7 @@ use crate::support::tool::{Running, Said};
 /// How often a command is tried. An emulated board may be late nevertheless, and a command that is run again continues.
 const TRIES: u32 = 5;
 /// The seconds that an emulated board gets for a login and a command: a hundred times as long as a real one takes.
-const SSH_TIMEOUT: &str = "300";
+pub(super) const SSH_TIMEOUT: &str = "300";
 /// The pause before the next try.
 const PAUSE: Duration = Duration::from_secs(20);
 
