@@ -1,7 +1,5 @@
 //! Lower-case hexadecimal, the notation of digests.
 
-use std::io::{self, Read};
-
 use sha2::{Digest as _, Sha256};
 
 /// Returns the bytes as lower-case hexadecimal digits, two per byte.
@@ -17,16 +15,4 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// Returns the SHA-256 of the bytes.
 pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
     encode(&Sha256::digest(bytes))
-}
-
-/// Returns the SHA-256 of everything that can be read from the source.
-pub(crate) fn sha256_of(mut source: impl Read) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match source.read(&mut buffer)? {
-            0 => return Ok(encode(&hash.finalize())),
-            count => hash.update(&buffer[..count]),
-        }
-    }
 }

@@ -17,6 +17,7 @@ mod client_view;
 mod config_txt;
 mod count;
 mod date;
+mod digest;
 pub mod failure;
 mod file;
 mod firmware_config;

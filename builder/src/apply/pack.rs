@@ -1,8 +1,7 @@
 //! Writes an edited image as a compressed file. Blocks that are not secret are compressed once for all images.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +13,7 @@ use super::chunks::{CHUNK, Chunk, ChunkGroup, EditedImage};
 use super::direct::DirectBuffer;
 use super::output::{OutputFolder, StagedFile};
 use crate::compressed::{self, BLOCK, Compression, Container};
+use crate::digest::{DigestWriter, Digested};
 use crate::fetch::{self, BlockStore, ContentDigest};
 use crate::image_format::ImageFormat;
 use crate::{hex, parallel};
@@ -73,9 +73,12 @@ impl<'a> Packer<'a> {
         let name = self.format.file_name(node);
         let file = out.temporary(&name)?;
         let context = || out.no_room(&name);
-        let target = HashingWriter::new(file.as_file());
+        let target = BufWriter::with_capacity(1 << 20, file.as_file());
+        let target = DigestWriter::new(target);
         let target = self.write(&name, image, target).with_context(context)?;
-        let (size, sha256) = target.finish().with_context(context)?;
+        let (Digested { sha256, size }, mut target) = target.finish();
+        target.flush().with_context(context)?;
+        drop(target);
         file.as_file().sync_all().with_context(context)?;
         Ok(StagedFile {
             name,
@@ -173,41 +176,5 @@ fn content_digest(chunk: &Chunk, bytes: &[u8]) -> ContentDigest {
     match chunk.is_hole {
         true => Sha256::digest(format!("{} zeros", chunk.len)).into(),
         false => Sha256::digest(bytes).into(),
-    }
-}
-
-/// A writer to a file that computes the digest of what it writes.
-struct HashingWriter<'a> {
-    file: BufWriter<&'a File>,
-    hash: Sha256,
-    size: u64,
-}
-
-impl<'a> HashingWriter<'a> {
-    fn new(file: &'a File) -> Self {
-        Self {
-            file: BufWriter::with_capacity(1 << 20, file),
-            hash: Sha256::new(),
-            size: 0,
-        }
-    }
-
-    /// Returns the size and the SHA-256 of the file.
-    fn finish(mut self) -> io::Result<(u64, String)> {
-        self.file.flush()?;
-        Ok((self.size, hex::encode(&self.hash.finalize())))
-    }
-}
-
-impl Write for HashingWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.hash.update(&bytes[..count]);
-        self.size += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }

@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result};
 
 use super::archive_tree::{self, ArchiveEntry, ArchiveKind};
 use super::cache::{Cache, CacheEntry};
-use super::digest::DigestReader;
 use super::partial::Partial;
 use super::verified::Pin;
 use super::{Options, download};
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::file::if_exists;
 use crate::spec::{Archive, ArchiveSource};
@@ -54,7 +54,7 @@ pub(super) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<Unpacke
         }
         (ArchiveSource::Path(path), sha256) => {
             let (name, bytes) = (path.display().to_string(), of_this_machine(path)?);
-            let seen = DigestReader::new(&bytes[..]).drain()?;
+            let seen = Digested::of(&bytes);
             if let Some(sha256) = sha256 {
                 Pin::sha256(sha256).check(&name, &seen)?;
             }
@@ -116,7 +116,7 @@ fn cached(entry: &CacheEntry, pin: &Pin) -> Result<Option<Vec<u8>>> {
     let Some(bytes) = if_exists(fs_err::read(&path))? else {
         return Ok(None);
     };
-    let seen = DigestReader::new(&bytes[..]).drain()?;
+    let seen = Digested::of(&bytes);
     if pin.check(&path.display().to_string(), &seen).is_ok() {
         return Ok(Some(bytes));
     }

@@ -1,50 +1,12 @@
-//! Digests of sources that were read to their end.
+//! A reader that computes the digest of a source that is read to its end.
 
 use std::io::{self, Read};
-use std::path::Path;
 
-use fs_err::File;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-
-use crate::hex;
+use crate::digest::{Digested, Digester};
 use crate::progress::Task;
 
 /// The number of bytes read at a time when only the digest is wanted.
 const CHUNK: usize = 256 << 10;
-
-/// The SHA-256 and length of a whole source, created only after all of it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Digested {
-    pub(super) sha256: String,
-    pub(super) size: u64,
-}
-
-/// A digest in progress.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Digester {
-    hash: Sha256,
-    size: u64,
-}
-
-impl Digester {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-    }
-
-    pub(super) fn size(&self) -> u64 {
-        self.size
-    }
-
-    pub(super) fn finish(self) -> Digested {
-        Digested {
-            sha256: hex::encode(&self.hash.finalize()),
-            size: self.size,
-        }
-    }
-}
 
 /// A reader that passes through to `inner` and computes the digest of what it reads.
 ///
@@ -54,13 +16,6 @@ pub(super) struct DigestReader<'a, R> {
     inner: R,
     digester: Digester,
     task: Option<&'a mut dyn Task>,
-}
-
-impl DigestReader<'_, File> {
-    /// Returns the digest of a whole file.
-    pub(super) fn file(path: &Path) -> io::Result<Digested> {
-        DigestReader::new(File::open(path)?).drain()
-    }
 }
 
 impl<'a, R: Read> DigestReader<'a, R> {

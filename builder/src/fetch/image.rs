@@ -9,12 +9,13 @@ use fs_err::File;
 
 use super::Options;
 use super::cache::{CacheEntry, Temporary};
-use super::digest::{DigestReader, Digested};
+use super::digest::DigestReader;
 use super::partial::Partial;
 use super::record::{FileState, RECORD, Record};
 use super::unpack::{unpack, unpack_stream};
 use super::verified::{Pin, Promise, SourceDigests, Verified};
 
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::progress::Progress;
 use crate::shell;

@@ -10,11 +10,11 @@ use fs_err::File;
 use super::Options;
 use super::cache::{Cache, with_ending};
 use super::decode::PackedFormat;
-use super::digest::Digested;
 use super::image;
 use super::record::{FileState, RECORD, Record};
 use super::sums::digest_beside;
 use super::verified::{Pin, Promise, SourceDigests, Verified};
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::{file, hex};
 

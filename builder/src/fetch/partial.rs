@@ -8,8 +8,9 @@ use fs_err::File;
 use serde::{Deserialize, Serialize};
 
 use super::cache::CacheEntry;
-use super::digest::{DigestReader, Digested, Digester};
+use super::digest::DigestReader;
 use super::follow::Follower;
+use crate::digest::{Digested, Digester};
 
 /// The extensions of the two files.
 const PART: &str = "part";

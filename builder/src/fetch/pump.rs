@@ -14,8 +14,8 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use fs_err::File;
 
-use super::digest::{Digested, Digester};
 use super::sparse::SparseWriter;
+use crate::digest::{Digested, Digester};
 use crate::failure::Kind;
 use crate::holes::HOLE;
 

@@ -10,8 +10,8 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::Digested;
 use super::verified::SourceDigests;
+use crate::digest::Digested;
 use crate::hex;
 
 /// The extension of a record in the cache.

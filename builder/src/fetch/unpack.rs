@@ -7,10 +7,11 @@ use anyhow::{Result, ensure};
 use fs_err::File;
 
 use super::decode::{Decoder, PackedFormat};
-use super::digest::{DigestReader, Digested};
+use super::digest::DigestReader;
 use super::pump::{HINT, pump, unreadable};
 use super::verified::SourceDigests;
 use super::zipped;
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::progress::Task;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use fs_err::File;
 
-use super::digest::Digested;
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::lock::LockedBase;
 

@@ -16,9 +16,9 @@ use super::stored_manifest::{ManifestFile, StoredManifest, image_names, stored_m
 use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
 use crate::description;
+use crate::digest::Digested;
 use crate::failure::{Kind, explain};
 use crate::file::if_exists;
-use crate::hex;
 use crate::inspect::Image;
 
 /// Returns the output directory of an image, or a directory itself.
@@ -304,5 +304,5 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
 
 /// Returns the SHA-256 of a file in lower-case hexadecimal.
 pub(crate) fn digest(path: &Path) -> Result<String> {
-    Ok(hex::sha256_of(fs_err::File::open(path)?)?)
+    Ok(Digested::of_file(path)?.sha256)
 }

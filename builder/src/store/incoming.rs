@@ -10,12 +10,13 @@ use anyhow::{Context as _, Result};
 
 use super::Address;
 use super::backend::Store;
-use super::blob::{Blob, BlobWriter};
+use super::blob::Blob;
 use super::encryption::Identities;
 use super::index::{Index, StoredFile};
 use super::open::open;
 use super::staging::Incoming;
 use crate::cli::StoreAccess;
+use crate::digest::DigestWriter;
 use crate::failure::Kind;
 use crate::image_format::ImageFormat;
 use crate::interrupt;
@@ -212,7 +213,7 @@ impl StoredBuild {
             return Ok(());
         };
         let from = BufReader::new(fs_err::File::open(sealed)?);
-        let mut writer = BlobWriter::new(BufWriter::new(to));
+        let mut writer = DigestWriter::new(BufWriter::new(to));
         identities.decrypt(from, &mut writer)?;
         writer.flush()?;
         same(&writer.finish().0, plain, "the decrypted file")

@@ -7,10 +7,11 @@ use age::stream::StreamWriter;
 use anyhow::Result;
 
 use super::address::Address;
-use super::blob::{Blob, BlobWriter};
+use super::blob::Blob;
 use super::encryption::{Identities, Recipients};
 use super::s3::{ObjectWriter, S3, unsent};
 use crate::cli::{AwsVariables, BackupOptions};
+use crate::digest::DigestWriter;
 use crate::failure::Kind;
 
 /// The end of the name of an encrypted snapshot.
@@ -108,7 +109,7 @@ impl SnapshotBucket {
 
     /// Begins an object, which exists only after it was finished.
     pub(crate) fn begin(&self, name: &str) -> Result<SnapshotWriter<'_>> {
-        let object = BlobWriter::new(self.store.begin(name));
+        let object = DigestWriter::new(self.store.begin(name));
         let bytes = match &self.recipients {
             Some(recipients) => Bytes::Sealed(recipients.writer(object).map_err(unsent)?),
             None => Bytes::Plain(object),
@@ -129,8 +130,8 @@ pub(crate) struct SnapshotWriter<'a> {
 }
 
 enum Bytes<'a> {
-    Plain(BlobWriter<ObjectWriter<'a>>),
-    Sealed(StreamWriter<BlobWriter<ObjectWriter<'a>>>),
+    Plain(DigestWriter<ObjectWriter<'a>>),
+    Sealed(StreamWriter<DigestWriter<ObjectWriter<'a>>>),
 }
 
 impl SnapshotWriter<'_> {
@@ -152,7 +153,7 @@ impl SnapshotWriter<'_> {
         let (sent, object) = object.finish();
         object.finish()?;
         let store = &self.bucket.store;
-        let mut found = BlobWriter::new(io::sink());
+        let mut found = DigestWriter::new(io::sink());
         store.read(&self.name, 0..sent.size, &mut found)?;
         let (found, _) = found.finish();
         if found == sent {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::fetch::cache::{Cache, CacheEntry};
-use crate::fetch::digest::DigestReader;
 use crate::fetch::verified::Pin;
 use crate::fetch::{Options, age, debian, download};
 use crate::lock::LockedEtcd;
@@ -116,7 +116,7 @@ fn cached_packages(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[
         let (Some(pin), true) = (pin(&list, name), fs_err::exists(&path)?) else {
             return Ok(None);
         };
-        if let Err(error) = pin.check(&path.display().to_string(), &DigestReader::file(&path)?) {
+        if let Err(error) = pin.check(&path.display().to_string(), &Digested::of_file(&path)?) {
             options.progress.note(&format!("{error:#}; it is ignored"));
             return Ok(None);
         }
@@ -140,7 +140,7 @@ fn keep_packages(entry: &CacheEntry, work_dir: &Path) -> Result<[Pinned; 2]> {
     let mut lines = Vec::new();
     let mut keep_one = |name: &str, ending: &str| {
         let made = work_dir.join(ending);
-        let sha256 = DigestReader::file(&made)?.sha256;
+        let sha256 = Digested::of_file(&made)?.sha256;
         lines.push(format!("{name} - arm64 {sha256}\n"));
         anyhow::Ok(Pinned {
             path: entry.adopt(&made, ending)?,

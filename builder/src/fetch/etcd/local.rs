@@ -9,14 +9,14 @@ use super::archive::{self, ArchiveLayout};
 use super::debian_packages::Pinned;
 use super::programs::{FoundPrograms, Program, Programs, Unpacked};
 use super::{deb, unpacked};
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::decode::{Decoder, PackedFormat};
-use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
 use crate::fetch::verified::Pin;
-use crate::{file, parallel};
+use crate::{file, hex, parallel};
 
 /// The largest size of an archive; a larger file is not read into memory.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
@@ -83,7 +83,7 @@ pub(super) fn gather(
         }
         digests.push((digested, file.name.as_str()));
     }
-    found.sha256 = combined(&digests)?;
+    found.sha256 = combined(&digests);
     Ok(found)
 }
 
@@ -125,7 +125,7 @@ fn read_pinned(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
         return Err(Kind::Unsupported.error(what, "check that it is the right file"));
     }
     let bytes = fs_err::read(path)?;
-    let digested = DigestReader::new(&bytes[..]).drain()?;
+    let digested = Digested::of(&bytes);
     pin.check(&path.display().to_string(), &digested)?;
     Ok((bytes, digested))
 }
@@ -165,13 +165,13 @@ fn open(
 }
 
 /// Returns the digest of a single file, or that of the list `sha256sum` would print for several.
-fn combined(digests: &[(Digested, &str)]) -> Result<String> {
+fn combined(digests: &[(Digested, &str)]) -> String {
     if let [(digested, _)] = digests {
-        return Ok(digested.sha256.clone());
+        return digested.sha256.clone();
     }
     let lines: Vec<String> = digests
         .iter()
         .map(|(digested, name)| format!("{}  {name}\n", digested.sha256))
         .collect();
-    Ok(DigestReader::new(lines.concat().as_bytes()).drain()?.sha256)
+    hex::sha256(lines.concat())
 }

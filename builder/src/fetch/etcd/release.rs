@@ -9,11 +9,11 @@ use super::archive::{self, ArchiveLayout};
 use super::pins::{self, Pins};
 use super::programs::FoundPrograms;
 use super::{unpacked, version};
+use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::decode::Decoder;
-use crate::fetch::digest::DigestReader;
 use crate::fetch::download::{self, first};
 use crate::fetch::http::Http;
 use crate::fetch::partial::Partial;
@@ -167,7 +167,7 @@ fn cached(entry: &CacheEntry, pin: &Pin, options: &Options<'_>) -> Result<Option
     let Some(bytes) = if_exists(fs_err::read(&path))? else {
         return Ok(None);
     };
-    let seen = DigestReader::new(&bytes[..]).drain()?;
+    let seen = Digested::of(&bytes);
     match pin.check(&path.display().to_string(), &seen) {
         Ok(()) => Ok(Some(bytes)),
         Err(error) if options.offline => Err(error),

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::scene::http::{Reply, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
+use crate::digest::Digested;
 use crate::failure::Kind;
-use crate::fetch::digest::Digested;
 use crate::fetch::record::{FileState, Record};
 use crate::fetch::verified::SourceDigests;
 use crate::recipe::Recipe;

@@ -8,13 +8,14 @@ use reqwest::blocking::Response;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RANGE};
 use reqwest::{Method, StatusCode};
 
-use super::super::blob::{Blob, BlobWriter};
+use super::super::blob::Blob;
 use super::address::Reference;
 use super::answer::{RegistryFailure, accepted};
 use super::client::{Ask, RegistryClient, small};
 use super::login::RegistryLogin;
 use super::manifest::MANIFEST;
 use crate::cli::StoreAccess;
+use crate::digest::DigestWriter;
 use crate::failure::Kind;
 use crate::hex;
 
@@ -108,7 +109,7 @@ impl Registry {
     /// Reads a blob to its end, whatever its bytes are. A broken connection is continued where it broke.
     pub(super) fn read(&self, blob: &Blob, to: &mut dyn Write) -> Result<Blob> {
         let doing = format!("reading {}", self.place_of(blob));
-        let mut writer = BlobWriter::new(to);
+        let mut writer = DigestWriter::new(to);
         let mut at = 0;
         RegistryClient::persist(&doing, || {
             let read = self.read_rest(&doing, blob, &mut at, &mut writer);

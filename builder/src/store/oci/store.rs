@@ -8,7 +8,7 @@ use fs_err::File;
 
 use super::super::address::Address;
 use super::super::backend::Store;
-use super::super::blob::{Blob, BlobWriter};
+use super::super::blob::Blob;
 use super::super::index::Index;
 use super::super::staging::Journal;
 use super::manifest;
@@ -51,9 +51,7 @@ impl Store for Registry {
 
     fn write_index(&self, index: &Index) -> Result<Address> {
         let json = index.to_json()?.into_bytes();
-        let mut writer = BlobWriter::new(std::io::sink());
-        writer.write_all(&json)?;
-        let (blob, _) = writer.finish();
+        let blob = Blob::of(&json);
         if !self.has(&blob)? {
             self.send(&blob, &mut Cursor::new(json), None, &mut Silent)?;
         }

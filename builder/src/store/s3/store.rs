@@ -8,11 +8,12 @@ use object_store::multipart::MultipartStore as _;
 
 use super::super::address::Address;
 use super::super::backend::Store;
-use super::super::blob::{Blob, BlobWriter};
+use super::super::blob::Blob;
 use super::super::index::Index;
 use super::super::staging::Journal;
 use super::client::S3;
 use super::error::explain;
+use crate::digest::DigestWriter;
 use crate::failure::Kind;
 use crate::progress::Task;
 
@@ -58,7 +59,7 @@ impl Store for S3 {
     }
 
     fn blob(&self, blob: &Blob, to: &mut dyn Write) -> Result<Blob> {
-        let mut writer = BlobWriter::new(to);
+        let mut writer = DigestWriter::new(to);
         self.read(&blob.name(), 0..blob.size, &mut writer)?;
         Ok(writer.finish().0)
     }

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
-use super::super::blob::{Blob, BlobWriter};
+use super::super::blob::Blob;
 use super::super::encryption::Recipients;
 use super::journal::Journal;
 use super::place::{lock_file, outgoing, unwritable};
+use crate::digest::DigestWriter;
 use crate::failure::Kind;
 use crate::file::{if_exists, make_private_folder};
 use crate::hex;
@@ -78,7 +79,7 @@ impl Staging {
         let seal = || -> io::Result<Blob> {
             let temporary = NamedTempFile::new_in(&self.folder)?;
             let from = BufReader::new(fs_err::File::open(file)?);
-            let to = BlobWriter::new(BufWriter::new(temporary));
+            let to = DigestWriter::new(BufWriter::new(temporary));
             let (blob, writer) = recipients.encrypt(from, to)?.finish();
             let temporary = writer
                 .into_inner()
