@@ -1,9 +1,11 @@
 //! Files as this program reads and creates them: none that never ends, and with fixed permission bits and durable names, on every
 //! system.
 
+use std::fs::Metadata;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use fs_err::{File, OpenOptions};
 use tempfile::NamedTempFile;
@@ -135,6 +137,12 @@ pub(crate) fn in_the_way(path: &Path) -> Option<&Path> {
 /// Returns whether a name can only be that of a file or directory in the directory that it is joined to.
 pub(crate) fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])
+}
+
+/// Returns when a file was written, in seconds since 1970, if its file system knows it.
+pub(crate) fn written(metadata: &Metadata) -> Option<i64> {
+    let since_1970 = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_1970.as_secs()).ok()
 }
 
 /// Returns the directory of a file.

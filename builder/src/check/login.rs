@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::system::NodeSystem;
+use crate::date::DAY;
 use crate::spec::rules;
 
 /// Checks that PAM and the shell let the owner in.
@@ -37,7 +38,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     );
     let expires = accounts
         .days(user, 7)
-        .is_some_and(|day| day < node.time / 86_400);
+        .is_some_and(|day| day < node.time / DAY);
     system.expect(
         !expires,
         format!("the account of user `{user}` has expired (/etc/shadow)"),

@@ -1,12 +1,9 @@
-//! The certificates that members present, and those of the operator.
+//! The operator's certificates.
 
 use std::path::Path;
 
-use super::report::CertificateReport;
-use crate::date::date;
+use crate::date::{self, date};
 use crate::pki;
-
-const DAY: i64 = 86_400;
 
 /// The days from which on an end is a warning.
 pub(super) const FEW_DAYS: i64 = 60;
@@ -14,22 +11,13 @@ pub(super) const FEW_DAYS: i64 = 60;
 /// The certificates without which no command reaches a member, and the commands that replace them.
 const OWN: [(&str, &str); 2] = [("admin.crt", "renew"), ("ca.crt", "rotate-ca")];
 
-/// Reads a presented certificate in DER form; `None` if it is not one.
-pub(super) fn report(der: &[u8], now: i64) -> Option<CertificateReport> {
-    let not_after = pki::end_of_validity(der)?;
-    Some(CertificateReport {
-        not_after,
-        days_left: not_after.saturating_sub(now).div_euclid(DAY),
-    })
-}
-
 /// Reports the certificates in a state directory, or in the directory `client` beside the images, that end soon.
 pub(super) fn ending(folder: &Path, now: i64) -> Vec<String> {
     let warning = |(name, command): (&str, &str)| {
         let path = folder.join(name);
         let pem = fs_err::read_to_string(&path).ok()?;
         let end = pki::certificate(&pem).ok()?.not_after;
-        let is_near = end.saturating_sub(now) < FEW_DAYS * DAY;
+        let is_near = date::days_left(end, now) < FEW_DAYS;
         is_near.then(|| {
             format!(
                 "{} ends on {}; `etcd-image cluster {command}` replaces the one in the state directory",
@@ -44,6 +32,7 @@ pub(super) fn ending(folder: &Path, now: i64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::date::DAY;
 
     /// A certificate until 2027-03-09, by openssl.
     const PEM: &str = "\

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::access::Access;
 use super::assess::{self, OF_ANOTHER_CLUSTER};
-use super::report::{ClusterReport, DatabaseReport, MemberReport, Role};
+use super::report::{CertificateReport, ClusterReport, DatabaseReport, MemberReport, Role};
 use super::{certificate, facts};
 use crate::description::DescribedMember;
 use crate::etcd::{Member, Session, Status, Trouble};
@@ -136,10 +136,7 @@ fn ask_etcd(
     report: &mut MemberReport,
 ) -> Result<Vec<Member>, Trouble> {
     let peer = access.client.greet(address);
-    report.peer_certificate = peer
-        .as_ref()
-        .ok()
-        .and_then(|der| certificate::report(der, now));
+    report.peer_certificate = peer.as_ref().ok().and_then(|der| presented(der, now));
     let session = match access.client.connect(address) {
         Err(Trouble::Silent(_)) if peer.is_ok() => {
             let waits = "etcd runs and serves no clients: it waits for the other members";
@@ -148,13 +145,18 @@ fn ask_etcd(
         }
         connected => connected?,
     };
-    report.server_certificate = certificate::report(session.certificate(), now);
+    report.server_certificate = presented(session.certificate(), now);
     let status = session.status()?;
     report.reachable = true;
     fill(report, &status, access.description.quota);
     let list = session.members()?;
     report.read_milliseconds = Some(time_read(&session)?);
     Ok(list)
+}
+
+/// Reads a presented certificate in DER form; `None` if it is not one.
+fn presented(der: &[u8], now: i64) -> Option<CertificateReport> {
+    Some(CertificateReport::new(pki::end_of_validity(der)?, now))
 }
 
 /// Returns the time of a read that a majority confirms. The key does not need to exist.

@@ -20,8 +20,6 @@ use crate::failure::Kind;
 use crate::pki::{self, Leaf, Renewed};
 use crate::{date, hex};
 
-const DAY: i64 = 86_400;
-
 /// How long a node may take to present what it has received.
 const PRESENTED: Duration = Duration::from_secs(20);
 /// How long all nodes may take to do so once each of them has received its own.
@@ -79,7 +77,7 @@ pub fn renew_in_state(state: &Path, days: u32, now: i64) -> Result<Renewed> {
     let description = ClusterDescription::read(state)?;
     let members = description.members.iter();
     let names: Vec<_> = members.map(|member| member.name.clone()).collect();
-    let end = now.saturating_add(i64::from(days).saturating_mul(DAY));
+    let end = date::after_days(now, days);
     pki::renew(state, &names, now, end)
 }
 
@@ -272,11 +270,7 @@ fn bundle(leaves: &[&Leaf]) -> Zeroizing<Vec<u8>> {
 }
 
 fn report(leaf: &Leaf, now: i64) -> CertificateReport {
-    let not_after = leaf.pair.certificate.not_after;
-    CertificateReport {
-        not_after,
-        days_left: not_after.saturating_sub(now).div_euclid(DAY),
-    }
+    CertificateReport::new(leaf.pair.certificate.not_after, now)
 }
 
 impl Renewal {

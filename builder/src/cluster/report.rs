@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::date;
+
 /// The state of a cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClusterReport {
@@ -141,6 +143,15 @@ pub struct NodeReport {
     pub stopped: Option<bool>,
     /// The directory of a restore with which etcd begins again when it starts next.
     pub prepared_restore: Option<String>,
+}
+
+impl CertificateReport {
+    pub(super) fn new(not_after: i64, now: i64) -> Self {
+        Self {
+            not_after,
+            days_left: date::days_left(not_after, now),
+        }
+    }
 }
 
 impl MemberReport {

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
-use std::time::UNIX_EPOCH;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::cache::{Cache, EntryFile, LOCK};
 use super::{Options, debian, signed};
-use crate::file::if_exists;
+use crate::date;
+use crate::file::{if_exists, written};
 use crate::recipe::{BaseSource, EtcdReleases, Recipe, Voucher};
-
-const DAY: i64 = 86_400;
 
 /// An entry of the cache: the files that belong together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,7 +52,7 @@ pub fn contents(
             None => sum.kind().to_owned(),
         },
         bytes: sum.bytes,
-        days: options.clock.saturating_sub(sum.used).max(0) / DAY,
+        days: date::days_since(sum.used, options.clock),
         key,
     };
     let mut items: Vec<CacheItem> = items.map(item).collect();
@@ -119,10 +117,7 @@ impl EntryFiles {
             self.endings.push(ending.to_owned());
             self.bytes += occupied(metadata);
         }
-        let modified = metadata.modified().ok();
-        let since_1970 = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let seconds = since_1970.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));
-        self.used = self.used.max(seconds);
+        self.used = self.used.max(written(metadata).unwrap_or(0));
     }
 
     /// Describes an entry that no recipe names.

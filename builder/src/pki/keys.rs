@@ -4,12 +4,12 @@ use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use time::OffsetDateTime;
 
 use super::certs::Certificate;
+use crate::date::DAY;
 use crate::failure::Kind;
 use crate::spec::KeyKind;
 
 /// The seconds by which certificates are backdated, because a node's clock may be slow.
-pub(super) const BACK_DATED: i64 = 86_400;
-pub(super) const DAY: i64 = 86_400;
+pub(super) const BACK_DATED: i64 = DAY;
 
 /// Generates a key pair.
 pub(super) fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
@@ -35,11 +35,6 @@ pub(super) fn parse(pem: &[u8]) -> Result<KeyPair, &'static str> {
     KeyPair::from_pem(text.get(at..).unwrap_or_default()).map_err(|_| {
         "contains no key of a supported type: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits"
     })
-}
-
-/// Returns the moment that many days after another.
-pub(super) fn after_days(now: i64, days: u32) -> i64 {
-    now.saturating_add(i64::from(days).saturating_mul(DAY))
 }
 
 /// Returns the seconds for which a certificate was issued, without those by which it was backdated.

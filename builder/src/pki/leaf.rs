@@ -11,6 +11,7 @@ use super::subject::{self, Fields};
 use super::x509::{self, CertificateFacts, Usage};
 use super::{keys, refused, shared};
 use crate::client_view::{Purposes, View};
+use crate::date::{DAY, after_days};
 use crate::failure::Kind;
 use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, Node};
@@ -101,7 +102,7 @@ impl Profile {
 
     /// Returns the profile of a certificate like this one, or `None` if its key is of another kind than those issued here.
     pub(super) fn like(found: &CertificateFacts, file: &str) -> Option<Self> {
-        let days = keys::life(&found.certificate) / keys::DAY;
+        let days = keys::life(&found.certificate) / DAY;
         Some(Self {
             file: file.to_owned(),
             subject: found.subject_fields.clone(),
@@ -193,7 +194,7 @@ impl Profile {
 
     /// Returns when a certificate issued now expires, at the latest with the CA.
     pub(super) fn end(&self, authority: &Authority, now: i64) -> i64 {
-        keys::after_days(now, self.days).min(authority.chain.end())
+        after_days(now, self.days).min(authority.chain.end())
     }
 
     /// Issues a new certificate and key.

@@ -2,10 +2,10 @@
 
 use super::certificate_record::CertificateRecord;
 use super::manifest::Manifest;
-use crate::date::date;
+use crate::date::{DAY, date};
 
 /// Two months: enough time to build and to flash, even after a holiday.
-const SOON: i64 = 60 * 86_400;
+const SOON: i64 = 60 * DAY;
 
 /// Returns which certificates of an output directory expire soon or have expired, and what to do; `None` if none does.
 /// Those that expire with the CA are not included: `pki` warns about the CA, which must be replaced first.

@@ -6,11 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::date::date;
+use crate::date::{date, days_left};
 use crate::failure::Kind;
 use crate::pki::{Imported, Request, StoredCertificate};
-
-const DAY: i64 = 86_400;
 
 /// The certificates of a state directory. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Debug, Serialize)]
@@ -66,7 +64,7 @@ impl PkiStatus {
                 fingerprint: it.fingerprint,
                 not_before: it.not_before,
                 not_after: it.not_after,
-                days_left: it.not_after.saturating_sub(now).div_euclid(DAY),
+                days_left: days_left(it.not_after, now),
             }
         };
         Self {

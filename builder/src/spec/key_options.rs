@@ -3,6 +3,8 @@
 
 use time::{Date, Month};
 
+use crate::date::DAY;
+
 /// Options without a value; those in [`SWITCHES`] may also follow `no-`.
 const FLAGS: &str = "cert-authority restrict verify-required no-touch-required no-verify-required";
 const SWITCHES: &str = "agent-forwarding port-forwarding pty user-rc x11-forwarding";
@@ -124,7 +126,7 @@ fn seconds(text: &str) -> Option<i64> {
     // Like the C library, this takes February 30 for a day in March.
     let day = part(6..8)? - 1;
     let clock = part(8..10)? * 3600 + part(10..12)? * 60 + part(12..14)?;
-    Some(first.midnight().assume_utc().unix_timestamp() + day * 86_400 + clock + zone)
+    Some(first.midnight().assume_utc().unix_timestamp() + day * DAY + clock + zone)
 }
 
 /// Returns a value in double quotes and the text after it.

@@ -2,15 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use time::OffsetDateTime;
-use time::macros::format_description;
+use crate::date;
 
 /// Returns the name of a snapshot that is made at `now`, in seconds since 1970: `main-20261127T085800Z.db`.
 pub(super) fn name(cluster: &str, now: i64) -> String {
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let time = OffsetDateTime::from_unix_timestamp(now).ok();
-    let time = time.and_then(|time| time.format(format).ok());
-    format!("{cluster}-{}.db", time.unwrap_or_else(|| now.to_string()))
+    format!("{cluster}-{}.db", date::in_name(now))
 }
 
 /// Returns the name of the file with the facts about a snapshot.

@@ -19,7 +19,7 @@ use super::signer::{ReadKey, Signer};
 use super::store::{StateReader, StateStore};
 use super::x509::{self, CertificateFacts};
 use super::{issue, keys, refused, subject};
-use crate::date::date;
+use crate::date::{after_days, date};
 use crate::spec::{Cluster, KeyKind, OwnCa};
 
 /// A CA certificate, those above it, and the issuer that signs with its key.
@@ -123,7 +123,7 @@ impl Authority {
         let key = keys::generate(cluster.pki.key)?;
         let usual = || format!("{} etcd CA", cluster.name);
         let common_name = cluster.pki.common_names.ca.clone().unwrap_or_else(usual);
-        let end = keys::after_days(now, cluster.pki.ca_days);
+        let end = after_days(now, cluster.pki.ca_days);
         let subject = subject::fields(cluster, &common_name);
         let params = params(&subject, keys::back_dated(now), end)?;
         let pem = params.self_signed(&key)?.pem();
@@ -192,7 +192,7 @@ impl Authority {
     pub(super) fn warning(&self, now: i64) -> Option<String> {
         let first = self.chain.all().min_by_key(|it| it.certificate.not_after)?;
         let certificate = &first.certificate;
-        let ends_soon = certificate.not_after.saturating_sub(now) < keys::after_days(0, 365);
+        let ends_soon = certificate.not_after.saturating_sub(now) < after_days(0, 365);
         (ends_soon && certificate.is_due(now)).then(|| {
             format!(
                 "warning: the CA ends on {}, and with it every certificate of the cluster; before that day, replace it with \

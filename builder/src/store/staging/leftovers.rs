@@ -4,18 +4,16 @@
     reason = "removes what killed runs have left"
 )]
 
-use std::fs::{Metadata, TryLockError};
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result};
 
 use super::outgoing::ADDRESS;
 use super::place::{incoming, lock_file, outgoing, unwritable};
-use crate::file::if_exists;
+use crate::date;
+use crate::file::{self, if_exists};
 use crate::printable::printable;
-
-const DAY: i64 = 86_400;
 
 /// Files with private keys that wait for the next run.
 #[derive(Debug)]
@@ -87,20 +85,13 @@ fn leftover((cache, clock): (&Path, i64), path: &Path, what: String) -> Result<L
                 continue;
             }
             bytes += metadata.len();
-            written = written.max(seconds(&metadata));
+            written = written.max(file::written(&metadata).unwrap_or(0));
         }
     }
     Ok(Leftover {
         key: path.strip_prefix(cache)?.to_string_lossy().into_owned(),
         what,
         bytes,
-        days: clock.saturating_sub(written).max(0) / DAY,
+        days: date::days_since(written, clock),
     })
-}
-
-/// Returns when a file was written, in seconds since 1970.
-fn seconds(metadata: &Metadata) -> i64 {
-    let modified = metadata.modified().ok();
-    let since_1970 = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    since_1970.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0))
 }
