@@ -38,7 +38,7 @@ pub enum Verdict {
 }
 
 /// The state of a member.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct MemberReport {
     /// Member name.
     pub name: String,
@@ -160,25 +160,7 @@ impl MemberReport {
         Self {
             name: name.to_owned(),
             address,
-            id: None,
-            reachable: false,
-            started: None,
-            role: None,
-            version: None,
-            database: None,
-            raft_term: None,
-            raft_index: None,
-            revision: None,
-            cluster_id: None,
-            lag: None,
-            read_milliseconds: None,
-            server_certificate: None,
-            peer_certificate: None,
-            trouble: None,
-            node: None,
-            ssh_trouble: None,
-            leader: 0,
-            errors: Vec::new(),
+            ..Self::default()
         }
     }
 }
