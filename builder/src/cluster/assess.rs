@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::certificate::FEW_DAYS;
+use super::quorum::works;
 use super::report::{CertificateReport, ClusterReport, MemberReport, NodeReport, Role, Verdict};
 use crate::etcd::Member;
 use crate::failure::Kind;
@@ -29,9 +30,7 @@ pub(super) fn assess(cluster: &str, members: Vec<MemberReport>, list: &[Member])
     problems.extend(disagreement(&members));
     problems.extend(alarms.iter().map(|alarm| format!("alarm {alarm}")));
     let warnings = members.iter().flat_map(warnings).chain(versions(&members));
-    let confirmed = members
-        .iter()
-        .any(|member| member.read_milliseconds.is_some());
+    let confirmed = members.iter().any(works);
     ClusterReport {
         format: 1,
         cluster: cluster.to_owned(),
@@ -55,10 +54,7 @@ impl ClusterReport {
             Verdict::Degraded => "is degraded",
             Verdict::Down => "is down",
         };
-        let cause = self
-            .problems
-            .first()
-            .map_or("no member answers", String::as_str);
+        let cause = self.cause("no member answers");
         let message = format!("cluster {} {state}: {cause}", self.cluster);
         Err(Kind::Unhealthy.error(message, self.hint()))
     }

@@ -39,8 +39,7 @@ pub fn compact(access: &Access, keep: u64, now: i64) -> Result<Compaction> {
     let report = survey(access, now, Scope::Etcd)?;
     let asked = report.leader().filter(|leader| works(leader));
     let Some((leader, address)) = asked.and_then(|leader| Some((leader, leader.address?))) else {
-        let cause = report.problems.first();
-        let cause = cause.map_or("it has no leader", String::as_str);
+        let cause = report.cause("it has no leader");
         let message = format!("cluster {} cannot be compacted: {cause}", report.cluster);
         return Err(Kind::Unhealthy.error(message, report.hint()));
     };

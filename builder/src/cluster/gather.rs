@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::access::Access;
 use super::assess::{self, OF_ANOTHER_CLUSTER};
+use super::quorum::works;
 use super::report::{CertificateReport, ClusterReport, DatabaseReport, MemberReport, Role};
 use super::{certificate, facts};
 use crate::description::DescribedMember;
@@ -61,9 +62,7 @@ pub(super) fn survey(access: &Access, now: i64, scope: Scope) -> Result<ClusterR
         Ok(ask(access, member, now, scope))
     })?;
     set_others_apart(&mut seen);
-    let confirmed = seen
-        .iter()
-        .find(|seen| seen.report.read_milliseconds.is_some());
+    let confirmed = seen.iter().find(|seen| works(&seen.report));
     let answered = confirmed.or_else(|| seen.iter().find(|seen| !seen.list.is_empty()));
     let list = answered.map_or(Vec::new(), |seen| seen.list.clone());
     let mut members: Vec<_> = seen.into_iter().map(|seen| seen.report).collect();

@@ -37,8 +37,7 @@ pub fn move_leader(access: &Access, target: Option<&str>, now: i64) -> Result<Le
     }
     let report = survey(access, now, Scope::Etcd)?;
     let Some(leader) = report.leader() else {
-        let cause = report.problems.first();
-        let cause = cause.map_or("nobody leads", String::as_str);
+        let cause = report.cause("nobody leads");
         let message = format!("cluster {} has no leader: {cause}", report.cluster);
         return Err(Kind::Unhealthy.error(message, report.hint()));
     };

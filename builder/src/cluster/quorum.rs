@@ -17,6 +17,11 @@ impl ClusterReport {
         members.find(|member| member.role == Some(Role::Leader))
     }
 
+    /// Returns the first problem, which is the gravest, or these words if there is none.
+    pub(super) fn cause<'a>(&'a self, otherwise: &'a str) -> &'a str {
+        self.problems.first().map_or(otherwise, String::as_str)
+    }
+
     /// Returns whether a member has returned the list of all members.
     pub fn is_known(&self) -> bool {
         self.members.iter().any(|member| member.started.is_some())

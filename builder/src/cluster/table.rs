@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::assess::ratio;
+use super::quorum::works;
 use super::report::{CertificateReport, ClusterReport, MemberReport, NodeReport, Role, Verdict};
 use crate::date::date;
 
@@ -45,22 +46,14 @@ impl Display for ClusterReport {
 impl ClusterReport {
     /// Returns the line of verdict.
     fn summary(&self) -> String {
-        let well = self
-            .members
-            .iter()
-            .filter(|member| member.read_milliseconds.is_some())
-            .count();
+        let well = self.members.iter().filter(|member| works(member)).count();
         let state = match self.verdict {
             Verdict::Healthy if self.warnings.is_empty() => "healthy",
             Verdict::Healthy => "healthy, with warnings",
             Verdict::Degraded => "degraded",
             Verdict::Down => "down",
         };
-        let leader = self
-            .members
-            .iter()
-            .find(|member| member.role == Some(Role::Leader));
-        let leader = leader.map_or("no leader".to_owned(), |leader| {
+        let leader = self.leader().map_or("no leader".to_owned(), |leader| {
             format!("{} leads", leader.name)
         });
         format!(

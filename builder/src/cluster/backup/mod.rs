@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use self::place::{NewSnapshot, SnapshotPlace};
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::quorum::works;
 use super::report::{ClusterReport, MemberReport, Role};
 use crate::failure::Kind;
 use crate::hex;
@@ -136,18 +137,16 @@ fn choose(report: &ClusterReport) -> Result<&MemberReport> {
         let alarm = format!("CORRUPT on {}", member.name);
         report.alarms.contains(&alarm)
     };
-    let fit = report.members.iter().filter(|member| {
-        member.read_milliseconds.is_some() && member.role != Some(Role::Learner) && !corrupt(member)
-    });
+    let fit = report
+        .members
+        .iter()
+        .filter(|member| works(member) && member.role != Some(Role::Learner) && !corrupt(member));
     let best = fit.max_by_key(|member| (member.role == Some(Role::Follower), member.raft_index));
     best.ok_or_else(|| {
-        let cause = report
-            .problems
-            .first()
-            .map_or("no member answers", String::as_str);
         let message = format!(
-            "cluster {} has no healthy member to save: {cause}",
-            report.cluster
+            "cluster {} has no healthy member to save: {}",
+            report.cluster,
+            report.cause("no member answers")
         );
         Kind::Unhealthy.error(message, report.hint())
     })
