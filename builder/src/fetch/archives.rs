@@ -39,8 +39,8 @@ impl UnpackedArchive {
     }
 }
 
-/// Returns the content of an archive.
-pub(super) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<UnpackedArchive> {
+/// Returns the content of an archive that the user adds to the nodes.
+pub(crate) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<UnpackedArchive> {
     let (name, bytes, sha256) = match (&wanted.source, &wanted.sha256) {
         (ArchiveSource::Url(url), Some(sha256)) => {
             let bytes = downloaded(url, sha256, options)?;

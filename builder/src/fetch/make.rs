@@ -168,7 +168,7 @@ fn missing_packages(locked: &LockedBase, found: &[String]) -> anyhow::Error {
 }
 
 /// Returns the `debian-trixie` base if the cache has it, without making anything.
-pub(super) fn cached_debian(options: &Options<'_>) -> Result<Option<Verified>> {
+pub fn cached_debian(options: &Options<'_>) -> Result<Option<Verified>> {
     let digest = debian::DebianInputs::new(options).digest();
     if !image::is_cached(options.cache, &digest)? {
         return Ok(None);

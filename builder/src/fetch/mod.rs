@@ -64,10 +64,12 @@ mod unnamed;
 
 pub use archive_tree::{ArchiveEntry, ArchiveKind};
 pub use archives::UnpackedArchive;
+pub(crate) use archives::archive;
 pub(crate) use blocks::{BlockStore, ContentDigest};
 pub use contents::{CacheItem, contents, prune};
-pub use etcd::EtcdBinaries;
-pub(crate) use etcd::{InstalledOrigin, installed};
+pub use etcd::{EtcdBinaries, etcd, newest as newest_etcd};
+pub(crate) use etcd::{InstalledOrigin, installed, pins as etcd_pins};
+pub use make::cached_debian as made_debian;
 pub(crate) use opened::OpenedImage;
 pub use policy::Policy;
 pub use verified::Verified;
@@ -77,10 +79,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::failure::{self, Kind};
-use crate::lock::{LockedBase, LockedEtcd};
+use crate::lock::LockedBase;
 use crate::progress::Progress;
 use crate::recipe::{BaseSource, Recipe};
-use crate::spec::{Archive, EtcdSource};
 use crate::store::SharedCache;
 
 /// Where to keep what is fetched, and how to get it.
@@ -143,11 +144,6 @@ pub fn base(
     fetched.with_context(|| format!("fetching the base {name}"))
 }
 
-/// Returns the base image of the recipe `debian-trixie` if the cache has it.
-pub fn made_debian(options: &Options<'_>) -> Result<Option<Verified>> {
-    make::cached_debian(options)
-}
-
 /// Returns a local image, raw or compressed with xz, zstd or gzip, and the record of what exactly it is. Its first bytes
 /// decide, not its name.
 pub fn local(path: &Path, options: &Options<'_>) -> Result<(Verified, LockedBase)> {
@@ -158,32 +154,6 @@ pub fn local(path: &Path, options: &Options<'_>) -> Result<(Verified, LockedBase
         ..verified.record()
     };
     Ok((verified, record))
-}
-
-/// Returns etcd's programs: the locked ones, or else those that the source has now. The state directory may contain digests
-/// that an earlier build learned.
-pub fn etcd(
-    source: &EtcdSource,
-    locked: Option<&LockedEtcd>,
-    options: &Options<'_>,
-    state: &Path,
-) -> Result<EtcdBinaries> {
-    etcd::etcd(source, locked, options, state)
-}
-
-/// Returns the newest release of etcd in the series of `version` that is published, at least `version` itself.
-pub fn newest_etcd(version: &str, options: &Options<'_>) -> Result<String> {
-    etcd::newest(version, options)
-}
-
-/// Returns the digests of etcd releases that a state directory contains, as text, if it has any.
-pub(crate) fn etcd_pins(state: &Path) -> Result<Option<String>> {
-    etcd::pins(state)
-}
-
-/// Returns the content of an archive that the user adds to the nodes.
-pub(crate) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<UnpackedArchive> {
-    archives::archive(wanted, options)
 }
 
 fn is(error: &anyhow::Error, kind: Kind) -> bool {

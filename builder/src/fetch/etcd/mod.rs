@@ -18,7 +18,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 pub(crate) use self::installed::{InstalledOrigin, installed};
-pub(super) use self::newest::newest;
+pub use self::newest::newest;
+pub(crate) use self::pins::text as pins;
 use self::programs::{FoundPrograms, Program};
 use super::Options;
 use super::elf::{self, Libc};
@@ -93,7 +94,7 @@ impl EtcdBinaries {
 
 /// Returns the programs from that source, the locked ones if a lock is given; the state directory may contain digests
 /// learned before.
-pub(super) fn etcd(
+pub fn etcd(
     source: &EtcdSource,
     locked: Option<&LockedEtcd>,
     options: &Options<'_>,
@@ -128,11 +129,6 @@ pub(super) fn etcd(
     };
     let found = found.and_then(|found| complete_programs(found, origin));
     found.context(context)
-}
-
-/// Returns the digests that a state directory contains, as text.
-pub(super) fn pins(state: &Path) -> Result<Option<String>> {
-    pins::text(state)
 }
 
 /// Checks that all the programs exist and match the architecture.

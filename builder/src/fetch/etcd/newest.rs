@@ -14,7 +14,7 @@ use crate::recipe::{self, EtcdReleases};
 const GAP: u32 = 3;
 
 /// Returns the newest release in the series of `version`, at least `version` itself.
-pub(in crate::fetch) fn newest(version: &str, options: &Options<'_>) -> Result<String> {
+pub fn newest(version: &str, options: &Options<'_>) -> Result<String> {
     let releases = recipe::etcd(options.recipes)?;
     let http = Http::new(options.policy, options.progress)?;
     let is_release = !version.contains('-');

@@ -70,8 +70,8 @@ impl Pins {
     }
 }
 
-/// Returns the text of the file in a directory, if it exists.
-pub(super) fn text(folder: &Path) -> Result<Option<String>> {
+/// Returns the text of the file in a state directory or in the cache, if it exists.
+pub(crate) fn text(folder: &Path) -> Result<Option<String>> {
     Ok(if_exists(fs_err::read_to_string(
         folder.join(pins_file_name()),
     ))?)
