@@ -94,14 +94,10 @@ fn distinct<'a>(
 }
 
 fn role(table: &Table) -> AuthRole {
-    let prefixes = |name: &str| {
-        let texts = table.texts(name).into_iter();
-        texts.map(|prefix| prefix.value.to_owned()).collect()
-    };
     AuthRole {
-        name: name_of_table(table),
-        read: prefixes("read"),
-        write: prefixes("write"),
+        name: table.owned("name").unwrap_or_default(),
+        read: table.owned_texts("read"),
+        write: table.owned_texts("write"),
     }
 }
 
@@ -115,16 +111,9 @@ fn user(table: &Table, roles: &[AuthRole], log: &mut Complaints) -> AuthUser {
         own.push(role.value.to_owned());
     }
     AuthUser {
-        name: name_of_table(table),
+        name: table.owned("name").unwrap_or_default(),
         roles: own,
     }
-}
-
-fn name_of_table(table: &Table) -> String {
-    table
-        .optional("name")
-        .map(|name| name.value.to_owned())
-        .unwrap_or_default()
 }
 
 /// Checks the name of a user or role.

@@ -93,8 +93,7 @@ fn read_certificate(
     if key.is_none() {
         table.refuse_useless("key-mode", "a [[certificate]] without `key`", log);
     }
-    let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
-    let (mode, key_mode) = (octal("mode"), octal("key-mode"));
+    let (mode, key_mode) = (table.mode("mode"), table.mode("key-mode"));
     let in_one_file = key.is_some_and(|key| key.value == path.value);
     if in_one_file && table.has("mode") {
         log.add(

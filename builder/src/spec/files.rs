@@ -138,7 +138,6 @@ fn added(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -
     let Some(path) = table.optional("path") else {
         return Vec::new();
     };
-    let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
     let file = |path: String, content, mode| ExtraFile {
         path,
         content,
@@ -170,7 +169,7 @@ fn added(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -
         }
         [None, Some(text), None] => {
             let bytes = text.value.as_bytes().to_vec();
-            vec![file(own, ExtraContent::File(bytes), octal("mode"))]
+            vec![file(own, ExtraContent::File(bytes), table.mode("mode"))]
         }
         [None, None, Some(target)] => {
             let made = file(own, ExtraContent::Link(target.value.to_owned()), 0o777);
@@ -195,7 +194,7 @@ fn copied(
     input: &Input,
 ) -> Result<Vec<(String, ExtraContent, u16)>, String> {
     let from = identity::config_folder(input).join(source);
-    let mode = u16::from_str_radix(table.text("mode").value, 8).unwrap_or(0);
+    let mode = table.mode("mode");
     match (input.walk)(&from) {
         Ok(Some(walked)) => {
             let mode = table.has("mode").then_some(mode);

@@ -42,13 +42,9 @@ pub(crate) fn needed_module(argument: &str) -> Option<&str> {
 
 /// Reads the table.
 pub(super) fn read(table: &Table) -> Firmware {
-    let lines = |name: &str| {
-        let lines = table.texts(name).into_iter();
-        lines.map(|line| line.value.to_owned()).collect()
-    };
     Firmware {
-        config: lines("config"),
-        cmdline: lines("cmdline"),
+        config: table.owned_texts("config"),
+        cmdline: table.owned_texts("cmdline"),
     }
 }
 

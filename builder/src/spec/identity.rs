@@ -26,7 +26,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Identi
     Identity {
         name: table.text("name").value.to_owned(),
         domain: table.text("domain").value.to_owned(),
-        token: table.optional("token").map(|token| token.value.to_owned()),
+        token: table.owned("token"),
         base: choose_base(table.text("base"), input, log),
     }
 }

@@ -64,10 +64,7 @@ pub(super) fn read(
         gateway: gateway.filter(|_| dhcp.is_none()),
         dns: table.texts("dns").into_iter().filter_map(address).collect(),
         has_dns: table.has("dns"),
-        search: table.has("search").then(|| {
-            let domains = table.texts("search").into_iter();
-            domains.map(|domain| domain.value.to_owned()).collect()
-        }),
+        search: table.has("search").then(|| table.owned_texts("search")),
         on_link: table.switch("on-link"),
         dhcp,
         routes: table

@@ -82,11 +82,7 @@ pub(super) fn read(
         key: KeyKind::named(table.text("key").value).unwrap_or(KeyKind::EcdsaP256),
         ca_days: ca,
         leaf_days: leaf.value,
-        extra_sans: table
-            .texts("extra-sans")
-            .iter()
-            .map(|san| san.value.to_owned())
-            .collect(),
+        extra_sans: table.owned_texts("extra-sans"),
         own_ca,
         subject: subject(tables.subject),
         common_names: common_names(tables, layout, names, domain, log),
@@ -97,13 +93,12 @@ pub(super) fn read(
 }
 
 fn subject(table: &Table) -> Subject {
-    let field = |name: &str| table.optional(name).map(|text| text.value.to_owned());
     Subject {
-        country: field("country"),
-        state: field("state"),
-        locality: field("locality"),
-        organization: field("organization"),
-        unit: field("unit"),
+        country: table.owned("country"),
+        state: table.owned("state"),
+        locality: table.owned("locality"),
+        organization: table.owned("organization"),
+        unit: table.owned("unit"),
     }
 }
 
@@ -130,7 +125,7 @@ fn common_names(
         false => name("server"),
     };
     CommonNames {
-        ca: table.optional("ca").map(|name| name.value.to_owned()),
+        ca: table.owned("ca"),
         server,
         peer: name("peer"),
     }

@@ -12,7 +12,7 @@ use crate::cli;
 pub(super) fn read(table: &Table, input: &Input) -> Publish {
     let folder = identity::config_folder(input);
     Publish {
-        url: table.optional("url").map(|url| url.value.to_owned()),
+        url: table.owned("url"),
         sign: table
             .optional("sign")
             .map(|key| joined_path(folder, key.value)),

@@ -28,11 +28,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> SshSet
             log,
         ),
         trusted_user_ca,
-        groups: table
-            .texts("groups")
-            .iter()
-            .map(|group| group.value.to_owned())
-            .collect(),
+        groups: table.owned_texts("groups"),
         etcdctl: match table.text("etcdctl").value {
             ADMIN => Some(auth::ROOT),
             READ => Some(auth::READER),

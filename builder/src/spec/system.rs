@@ -14,13 +14,11 @@ pub(super) const KEYBOARD_PACKAGE: &str = "console-setup";
 
 /// Reads the table.
 pub(super) fn read(table: &Table) -> SystemSettings {
-    let servers = table.texts("ntp").into_iter();
-    let text = |name: &str| table.optional(name).map(|text| text.value.to_owned());
     SystemSettings {
-        timezone: text("timezone"),
-        locale: text("locale"),
-        keyboard: text("keyboard"),
-        ntp: servers.map(|server| server.value.to_owned()).collect(),
+        timezone: table.owned("timezone"),
+        locale: table.owned("locale"),
+        keyboard: table.owned("keyboard"),
+        ntp: table.owned_texts("ntp"),
     }
 }
 

@@ -115,6 +115,22 @@ impl Table {
             .collect()
     }
 
+    /// Returns a text that may be absent, without its place.
+    pub(super) fn owned(&self, name: &str) -> Option<String> {
+        Some(self.optional(name)?.value.to_owned())
+    }
+
+    /// Returns a list of texts without their places.
+    pub(super) fn owned_texts(&self, name: &str) -> Vec<String> {
+        let texts = self.texts(name).into_iter();
+        texts.map(|text| text.value.to_owned()).collect()
+    }
+
+    /// Returns permission bits, which are written in octal digits; 0 for others, about which there is a complaint.
+    pub(super) fn mode(&self, name: &str) -> u16 {
+        u16::from_str_radix(self.text(name).value, 8).unwrap_or(0)
+    }
+
     pub(super) fn integers(&self, name: &str) -> Placed<Vec<u64>> {
         let items = self.items(name);
         self.default(name)
