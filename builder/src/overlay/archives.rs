@@ -68,25 +68,23 @@ fn target_path(archive: &Archive, found: &ArchiveEntry) -> String {
 
 fn desired_archive_path(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> DesiredPath {
     let (mode, owner) = (found.mode, owner.clone());
-    DesiredPath {
-        volume: Volume::Root,
-        path: target_path(archive, found),
-        change: match &found.kind {
-            ArchiveKind::Folder => Change::MissingFolder { mode, owner },
-            ArchiveKind::Link(target) => Change::Symlink {
-                target: target.clone(),
-            },
-            ArchiveKind::File(bytes) => Change::File {
-                content: match mode & 0o007 {
-                    0 => FileContent::Secret(Secret::new(bytes.to_vec())),
-                    _ => FileContent::Plain(bytes.clone()),
-                },
-                mode,
-                owner,
-            },
+    let change = match &found.kind {
+        ArchiveKind::Folder => Change::MissingFolder { mode, owner },
+        ArchiveKind::Link(target) => Change::Symlink {
+            target: target.clone(),
         },
-        role: None,
-        why: "your own archive".to_owned(),
+        ArchiveKind::File(bytes) => Change::File {
+            content: match mode & 0o007 {
+                0 => FileContent::Secret(Secret::new(bytes.to_vec())),
+                _ => FileContent::Plain(bytes.clone()),
+            },
+            mode,
+            owner,
+        },
+    };
+    let path = target_path(archive, found);
+    DesiredPath {
         origin: Some(archive.origin.clone()),
+        ..DesiredPath::new(Volume::Root, path, change, "your own archive")
     }
 }

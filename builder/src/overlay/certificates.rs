@@ -69,16 +69,13 @@ fn desired_certificate(
         }
         (FileContent::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
     };
+    let change = Change::File {
+        content,
+        mode,
+        owner: Owner::parse(&file.owner)?,
+    };
     Ok(DesiredPath {
-        volume: Volume::Root,
-        path: path.to_owned(),
-        change: Change::File {
-            content,
-            mode,
-            owner: Owner::parse(&file.owner)?,
-        },
-        role: None,
-        why: what,
         origin: Some(file.origin.clone()),
+        ..DesiredPath::new(Volume::Root, path.to_owned(), change, &what)
     })
 }

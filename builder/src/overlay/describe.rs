@@ -20,18 +20,13 @@ pub(super) fn entry(
 ) -> Result<DesiredPath> {
     let json = describe(inputs, node, entries)?.to_json()?;
     let (volume, path) = location(inputs.system);
-    Ok(DesiredPath {
-        volume,
-        path,
-        change: Change::File {
-            content: FileContent::Plain(json.into_bytes().into()),
-            mode: 0o644,
-            owner: Owner::root(),
-        },
-        role: None,
-        why: "describes the node to `inspect`, `verify`, `boot` and later commands".to_owned(),
-        origin: None,
-    })
+    let change = Change::File {
+        content: FileContent::Plain(json.into_bytes().into()),
+        mode: 0o644,
+        owner: Owner::root(),
+    };
+    let why = "describes the node to `inspect`, `verify`, `boot` and later commands";
+    Ok(DesiredPath::new(volume, path, change, why))
 }
 
 fn describe(

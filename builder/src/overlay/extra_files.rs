@@ -33,11 +33,7 @@ fn extra_file(file: &ExtraFile) -> Result<DesiredPath> {
         },
     };
     Ok(DesiredPath {
-        volume: Volume::Root,
-        path: file.path.clone(),
-        change,
-        role: None,
-        why: "your own file".to_owned(),
         origin: Some(file.origin.clone()),
+        ..DesiredPath::new(Volume::Root, file.path.clone(), change, "your own file")
     })
 }

@@ -23,35 +23,28 @@ pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<DesiredPat
     let wanted =
         |boards: &[Board]| boards.is_empty() || board.is_some_and(|board| boards.contains(&board));
     let settings = file.settings.into_iter().filter(|s| wanted(&s.boards));
-    let entries = settings.map(|setting| config_txt(vec![setting.line], setting.why));
+    let entries = settings.map(|setting| config_txt(vec![setting.line], &setting.why));
     Ok(entries.collect())
 }
 
 /// Returns the edits for `[firmware]`, which come after those of this program and may replace their values.
 pub(super) fn own_entries(firmware: &Firmware) -> Vec<DesiredPath> {
-    let why = || "[firmware] of cluster.toml".to_owned();
+    let why = "[firmware] of cluster.toml";
     let (config, add) = (firmware.config.clone(), firmware.cmdline.clone());
-    let config = (!config.is_empty()).then(|| config_txt(config, why()));
+    let config = (!config.is_empty()).then(|| config_txt(config, why));
     let arguments = Edit::KernelArguments {
         remove: Vec::new(),
         add,
     };
     let cmdline = !firmware.cmdline.is_empty();
-    let cmdline = cmdline.then(|| edited("/cmdline.txt", arguments, why()));
+    let cmdline = cmdline.then(|| edited("/cmdline.txt", arguments, why));
     config.into_iter().chain(cmdline).collect()
 }
 
-fn config_txt(ensure: Vec<String>, why: String) -> DesiredPath {
+fn config_txt(ensure: Vec<String>, why: &str) -> DesiredPath {
     edited("/config.txt", Edit::FirmwareSettings { ensure }, why)
 }
 
-fn edited(path: &str, edit: Edit, why: String) -> DesiredPath {
-    DesiredPath {
-        volume: Volume::Boot,
-        path: path.to_owned(),
-        change: Change::Edited(edit),
-        role: None,
-        why,
-        origin: None,
-    }
+fn edited(path: &str, edit: Edit, why: &str) -> DesiredPath {
+    DesiredPath::new(Volume::Boot, path.to_owned(), Change::Edited(edit), why)
 }

@@ -145,14 +145,8 @@ impl Overlay<'_> {
     }
 
     fn entry(&self, volume: Volume, path: &str, change: Change, why: &str) -> Result<DesiredPath> {
-        Ok(DesiredPath {
-            volume,
-            path: self.renderer.text(path)?,
-            change,
-            role: None,
-            why: why.to_owned(),
-            origin: None,
-        })
+        let path = self.renderer.text(path)?;
+        Ok(DesiredPath::new(volume, path, change, why))
     }
 
     fn folder(&self, item: &FolderItem) -> Result<DesiredPath> {
@@ -276,14 +270,8 @@ impl Overlay<'_> {
                 (account, why)
             }
         };
-        DesiredPath {
-            volume: Volume::Root,
-            path: "/etc/passwd".to_owned(),
-            change: Change::Edited(Edit::Account(account)),
-            role: None,
-            why,
-            origin: None,
-        }
+        let change = Change::Edited(Edit::Account(account));
+        DesiredPath::new(Volume::Root, "/etc/passwd".to_owned(), change, &why)
     }
 
     fn volume(&self, item: PlaceItem) -> Volume {

@@ -80,6 +80,18 @@ impl FileTree {
 }
 
 impl DesiredPath {
+    /// Returns a change of this program's own.
+    pub(super) fn new(volume: Volume, path: String, change: Change, why: &str) -> Self {
+        Self {
+            volume,
+            path,
+            change,
+            role: None,
+            why: why.to_owned(),
+            origin: None,
+        }
+    }
+
     /// Returns the paths that a numbered link may have, in the order in which they are tried.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = String> {
         (0..MOST_NUMBERED).map(|number| format!("{}.{number}", self.path))

@@ -11,10 +11,11 @@ const STORE: &str = "/etc/ssl/certs";
 
 /// Returns the files and links for a CA and the certificates above it.
 pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
+    let added = |path, change, why| DesiredPath::new(Volume::Root, path, change, why);
     let mut entries = Vec::new();
     for (at, certificate) in trusted.iter().enumerate() {
         let name = anchor_name(at);
-        entries.push(desired_anchor(
+        entries.push(added(
             format!("{OWN}/{name}.crt"),
             Change::File {
                 content: FileContent::Plain(certificate.pem.as_bytes().to_vec().into()),
@@ -24,12 +25,12 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
             "the system trusts the cluster's CA",
         ));
         let link = |target: String| Change::Symlink { target };
-        entries.push(desired_anchor(
+        entries.push(added(
             format!("{STORE}/{name}.pem"),
             link(format!("{OWN}/{name}.crt")),
             "lists it among the trusted certificates",
         ));
-        entries.push(desired_anchor(
+        entries.push(added(
             format!("{STORE}/{}", certificate.subject_hash),
             Change::NumberedLink {
                 target: format!("{name}.pem"),
@@ -40,7 +41,7 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
     let mut sorted: Vec<_> = trusted.iter().enumerate().collect();
     sorted.sort_by_key(|(at, _)| format!("{}.crt", anchor_name(*at)));
     let text: String = sorted.iter().map(|(_, it)| it.pem.as_str()).collect();
-    entries.push(desired_anchor(
+    entries.push(added(
         format!("{STORE}/ca-certificates.crt"),
         Change::Edited(Edit::Appended { text }),
         "the bundle that curl, Go and others read",
@@ -53,16 +54,5 @@ fn anchor_name(at: usize) -> String {
     match at {
         0 => "etcd-ca".to_owned(),
         above => format!("etcd-ca-above-{above}"),
-    }
-}
-
-fn desired_anchor(path: String, change: Change, why: &str) -> DesiredPath {
-    DesiredPath {
-        volume: Volume::Root,
-        path,
-        change,
-        role: None,
-        why: why.to_owned(),
-        origin: None,
     }
 }
