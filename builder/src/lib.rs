@@ -13,6 +13,7 @@
 
 // What any module may use.
 mod blob;
+mod cache_item;
 mod client_view;
 mod config_txt;
 mod count;

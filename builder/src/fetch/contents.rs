@@ -4,26 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 
 use anyhow::Result;
-use serde::Serialize;
 
-use super::cache::{Cache, EntryFile, LOCK};
+use super::cache::{Cache, CacheEntry, EntryFile, LOCK};
 use super::{Options, debian, signed};
+use crate::cache_item::{self, CacheItem};
 use crate::date;
 use crate::file::{if_exists, written};
 use crate::recipe::{BaseSource, EtcdReleases, Recipe, Voucher};
-
-/// An entry of the cache: the files that belong together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CacheItem {
-    /// The beginning of the names of its files.
-    pub key: String,
-    /// What it is, e.g. `base debian-trixie`.
-    pub what: String,
-    /// The space that it occupies, in bytes.
-    pub bytes: u64,
-    /// The number of whole days since it was last used.
-    pub days: i64,
-}
 
 /// Returns the entries of the cache directory, the largest first.
 pub fn contents(
@@ -63,19 +50,11 @@ pub fn contents(
 /// Removes entries, except for those that a build uses at the moment, and returns the removed ones.
 pub fn prune(items: Vec<CacheItem>, options: &Options<'_>) -> Result<Vec<CacheItem>> {
     let cache = Cache::open(options.cache)?;
-    let mut removed = Vec::new();
-    for item in items {
-        match cache.idle_entry(&item.key)? {
-            Some(entry) => {
-                entry.clear()?;
-                removed.push(item);
-            }
-            None => options
-                .progress
-                .note(&format!("{} is in use and stays", item.what)),
-        }
-    }
-    Ok(removed)
+    cache_item::remove(items, options.progress, |item| {
+        let entry = cache.idle_entry(&item.key)?;
+        entry.as_ref().map(CacheEntry::clear).transpose()?;
+        Ok(entry.is_some())
+    })
 }
 
 /// Returns the keys of what the recipes name, with their names.

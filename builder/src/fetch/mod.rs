@@ -62,11 +62,12 @@ mod owner;
 mod record;
 mod unnamed;
 
+pub use crate::cache_item::CacheItem;
 pub use archive_tree::{ArchiveEntry, ArchiveKind};
 pub use archives::UnpackedArchive;
 pub(crate) use archives::archive;
 pub(crate) use blocks::{BlockStore, ContentDigest};
-pub use contents::{CacheItem, contents, prune};
+pub use contents::{contents, prune};
 pub use etcd::{EtcdBinaries, etcd, newest as newest_etcd};
 pub(crate) use etcd::{InstalledOrigin, installed, pins as etcd_pins};
 pub use make::cached_debian as made_debian;

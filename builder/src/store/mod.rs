@@ -30,7 +30,7 @@ pub(crate) use delivery::{Delivered, Delivery, Names};
 pub(crate) use incoming::{OpenedIndex, StoredBuild};
 pub use shared_cache::SharedCache;
 pub(crate) use snapshots::{SnapshotBucket, SnapshotWriter, is_sealed, snapshot, unsealed};
-pub(crate) use staging::{Leftover, leftovers, remove_leftover};
+pub(crate) use staging::{leftovers, remove_leftover};
 
 use anyhow::Result;
 

@@ -11,25 +11,13 @@ use anyhow::{Context as _, Result};
 
 use super::outgoing::ADDRESS;
 use super::place::{incoming, lock_file, outgoing, unwritable};
+use crate::cache_item::CacheItem;
 use crate::date;
 use crate::file::{self, if_exists};
 use crate::printable::printable;
 
-/// Files with private keys that wait for the next run.
-#[derive(Debug)]
-pub(crate) struct Leftover {
-    /// The path of their directory in the cache.
-    pub(crate) key: String,
-    /// What they are.
-    pub(crate) what: String,
-    /// The sizes of the files, in bytes.
-    pub(crate) bytes: u64,
-    /// The number of whole days since the newest of them was written.
-    pub(crate) days: i64,
-}
-
-/// Returns what lies in the cache, also of runs that have not ended.
-pub(crate) fn leftovers(cache: &Path, clock: i64) -> Result<Vec<Leftover>> {
+/// Returns what lies in the cache, also of runs that have not ended: files with private keys that wait for the next run.
+pub(crate) fn leftovers(cache: &Path, clock: i64) -> Result<Vec<CacheItem>> {
     let mut found = Vec::new();
     for entry in if_exists(fs_err::read_dir(outgoing(cache)))?
         .into_iter()
@@ -56,7 +44,7 @@ pub(crate) fn leftovers(cache: &Path, clock: i64) -> Result<Vec<Leftover>> {
 }
 
 /// Removes a directory unless a run uses it; returns whether it did.
-pub(crate) fn remove_leftover(cache: &Path, leftover: &Leftover) -> Result<bool> {
+pub(crate) fn remove_leftover(cache: &Path, leftover: &CacheItem) -> Result<bool> {
     let path = cache.join(&leftover.key);
     let context = || unwritable(&path);
     let lock = lock_file(&path.with_extension("lock")).with_context(context)?;
@@ -70,7 +58,7 @@ pub(crate) fn remove_leftover(cache: &Path, leftover: &Leftover) -> Result<bool>
     }
 }
 
-fn leftover((cache, clock): (&Path, i64), path: &Path, what: String) -> Result<Leftover> {
+fn leftover((cache, clock): (&Path, i64), path: &Path, what: String) -> Result<CacheItem> {
     let (mut bytes, mut written) = (0, 0);
     let mut folders: Vec<PathBuf> = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -88,7 +76,7 @@ fn leftover((cache, clock): (&Path, i64), path: &Path, what: String) -> Result<L
             written = written.max(file::written(&metadata).unwrap_or(0));
         }
     }
-    Ok(Leftover {
+    Ok(CacheItem {
         key: path.strip_prefix(cache)?.to_string_lossy().into_owned(),
         what,
         bytes,

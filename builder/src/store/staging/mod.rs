@@ -19,5 +19,5 @@ mod place;
 
 pub(super) use incoming::Incoming;
 pub(super) use journal::Journal;
-pub(crate) use leftovers::{Leftover, leftovers, remove_leftover};
+pub(crate) use leftovers::{leftovers, remove_leftover};
 pub(super) use outgoing::Staging;
