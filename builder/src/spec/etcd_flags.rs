@@ -163,7 +163,7 @@ pub(crate) fn variable(key: &str, value: &toml::Value) -> Result<(String, String
 }
 
 /// Checks a setting of a finished `etcd.conf.yml`, whatever wrote it.
-pub(super) fn check_finished(key: &str, value: &serde_json::Value) -> Result<(), String> {
+pub(crate) fn check_finished(key: &str, value: &serde_json::Value) -> Result<(), String> {
     let has = |keys: &str| keys.split_whitespace().any(|known| known == key);
     if has(WRITTEN) {
         return Ok(());

@@ -223,7 +223,7 @@ fn is_gate(text: &str) -> bool {
 }
 
 /// Returns what is wrong with these settings together, each of which is right alone.
-pub(super) fn conflict(settings: &Map<String, Value>) -> Option<&'static str> {
+pub(crate) fn conflict(settings: &Map<String, Value>) -> Option<&'static str> {
     let text = |key: &str| settings.get(key).and_then(Value::as_str);
     let is_on = |key: &str| settings.get(key) == Some(&Value::Bool(true));
     let suites = settings.get("cipher-suites").and_then(Value::as_array);

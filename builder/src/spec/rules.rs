@@ -1,19 +1,14 @@
-//! The rules for single values, as the check of finished images applies them: there, nothing is known of a setting.
+//! The rules for single values, for code that knows nothing of a setting, such as the check of finished images.
 
-use serde_json::{Map, Value};
-
-pub(crate) use super::etcd_values::token_keys;
+pub(crate) use super::etcd_flags::check_finished as etcd_setting;
+pub(crate) use super::etcd_values::{conflict as etcd_conflict, token_keys};
 pub(crate) use super::firmware::{is_rescue, needed_module};
-use super::{etcd_flags, etcd_values, names, public_key, ssh, subnet, wifi};
+pub(crate) use super::subnet::is_for_hosts as is_address;
+use super::{names, public_key, ssh, subnet, wifi};
 
 /// Returns whether a board can have a network interface of this name.
 pub(crate) fn is_interface(name: &str) -> bool {
     names::interface(name).is_ok()
-}
-
-/// Returns whether a host can have this address.
-pub(crate) fn is_address(text: &str) -> bool {
-    subnet::is_for_hosts(text)
 }
 
 /// Returns whether nodes can ask a name server at this address.
@@ -39,14 +34,4 @@ pub(crate) fn is_password_hash(text: &str) -> bool {
 /// Returns whether sshd accepts the key on a line of `authorized_keys` at this time, in seconds since 1970.
 pub(crate) fn opens_login(line: &str, now: i64) -> bool {
     public_key::checked(line).is_ok() && !public_key::has_expired(line, now)
-}
-
-/// Checks a key and its value in a node's `etcd.conf.yml`.
-pub(crate) fn etcd_setting(key: &str, value: &Value) -> Result<(), String> {
-    etcd_flags::check_finished(key, value)
-}
-
-/// Returns which settings of a node's `etcd.conf.yml` do not go together.
-pub(crate) fn etcd_conflict(settings: &Map<String, Value>) -> Option<&'static str> {
-    etcd_values::conflict(settings)
 }

@@ -195,7 +195,7 @@ pub(super) fn host_fits(
 }
 
 /// Returns whether a host may have the address, whatever its network is.
-pub(super) fn is_for_hosts(text: &str) -> bool {
+pub(crate) fn is_for_hosts(text: &str) -> bool {
     let address = text.parse().ok();
     check_node(text).is_ok() && address.is_some_and(|address| special(address).is_none())
 }
