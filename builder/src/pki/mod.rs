@@ -109,9 +109,7 @@ impl std::fmt::Debug for StateDirectory {
 /// Opens a state directory and returns the identity of the cluster, completed and brought up to date at `now` (seconds since
 /// 1970). Nothing is changed before [`StateDirectory::keep`]; other processes wait until the state is dropped.
 pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<StateDirectory> {
-    let mut store = StateStore::open(state, |reader| {
-        FoundState::read(reader, cluster, now).map(drop)
-    })?;
+    let mut store = StateStore::open(state, |reader| FoundState::read(reader, cluster, now))?;
     let found = FoundState::read(&store.reader(), cluster, now)?;
     let certs = found
         .complete(&mut store, cluster, now)

@@ -36,7 +36,7 @@ pub struct Leaf {
 /// Renews every certificate of these nodes, and the operator's, that ends before `end`, as far as the CA's own validity
 /// allows it, or that is not valid yet.
 pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Result<Renewed> {
-    let mut store = StateStore::open(state, |reader| authority(reader, now).map(drop))?;
+    let mut store = StateStore::open(state, |reader| authority(reader, now))?;
     let reader = store.reader();
     let renewer = Renewer {
         authority: authority(&reader, now)?,
@@ -74,7 +74,7 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
 
 /// Checks that the CA of the state directory can issue certificates now.
 pub fn can_issue(state: &Path, now: i64) -> anyhow::Result<()> {
-    let store = StateStore::open(state, |reader| authority(reader, now).map(drop))?;
+    let store = StateStore::open(state, |reader| authority(reader, now))?;
     authority(&store.reader(), now).map(drop)
 }
 

@@ -41,9 +41,7 @@ pub fn requests(
     now: i64,
     all: bool,
 ) -> anyhow::Result<Vec<Request>> {
-    let mut store = StateStore::open(state, |reader| {
-        FoundState::read(reader, cluster, now).map(drop)
-    })?;
+    let mut store = StateStore::open(state, |reader| FoundState::read(reader, cluster, now))?;
     let reader = store.reader();
     let mut authority = elsewhere(&reader, cluster, now)?;
     identity::begin(&mut store)?;
@@ -77,9 +75,7 @@ pub fn import(
     now: i64,
     answers: &[(PathBuf, String)],
 ) -> anyhow::Result<Imported> {
-    let mut store = StateStore::open(state, |reader| {
-        FoundState::read(reader, cluster, now).map(drop)
-    })?;
+    let mut store = StateStore::open(state, |reader| FoundState::read(reader, cluster, now))?;
     let reader = store.reader();
     let mut authority = elsewhere(&reader, cluster, now)?;
     let mut wanted = Vec::new();

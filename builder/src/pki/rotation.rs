@@ -150,7 +150,7 @@ fn open_state(state: &Path) -> Result<StateStore> {
     StateStore::open(state, |reader| {
         let certificate = reader.public(CERTIFICATE)?;
         let facts = certificate.as_deref().map(x509::read_all).transpose();
-        facts.map(drop).map_err(|what| {
+        facts.map_err(|what| {
             refused(
                 &reader.path(CERTIFICATE),
                 what,

@@ -45,9 +45,9 @@ impl StateStore {
     /// Opens the directory, creating it if needed; waits while another process has it open.
     ///
     /// `inspect` checks a directory without a lock file before one is created in it.
-    pub(super) fn open(
+    pub(super) fn open<T>(
         folder: &Path,
-        inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
+        inspect: impl Fn(&StateReader) -> anyhow::Result<T>,
     ) -> anyhow::Result<Self> {
         refuse_file(folder)?;
         // A refused build removes the directory it made, so a process that waited for its lock starts again.
@@ -62,10 +62,10 @@ impl StateStore {
     }
 
     /// Opens the directory once; returns `None` if the lock was removed while this process waited for it.
-    fn attempt(
+    fn attempt<T>(
         folder: &Path,
         existed: bool,
-        inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
+        inspect: impl Fn(&StateReader) -> anyhow::Result<T>,
     ) -> anyhow::Result<Option<Self>> {
         let path = folder.join(LOCK);
         if !existed {
@@ -248,17 +248,17 @@ impl StateReader {
     }
 }
 
-fn inspect_stranger(
+fn inspect_stranger<T>(
     folder: &Path,
     lock: &Path,
-    inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
+    inspect: impl Fn(&StateReader) -> anyhow::Result<T>,
 ) -> anyhow::Result<()> {
-    if exists(lock)? {
-        return Ok(());
+    if !exists(lock)? {
+        inspect(&StateReader {
+            folder: folder.to_owned(),
+        })?;
     }
-    inspect(&StateReader {
-        folder: folder.to_owned(),
-    })
+    Ok(())
 }
 
 /// Refuses a path on which a file takes the place of a directory.
