@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::refused;
 use super::store::StateReader;
+use crate::spec::Named;
 
 /// The names in the state directory.
 pub(super) const CERTIFICATE: &str = "ca.crt";
@@ -26,19 +27,15 @@ pub enum Phase {
     Finish,
 }
 
-impl Phase {
-    const NAMES: [(&'static str, Self); 3] = [
+impl Named for Phase {
+    const NAMES: &'static [(&'static str, Self)] = &[
         ("trust", Self::Trust),
         ("issue", Self::Issue),
         ("finish", Self::Finish),
     ];
+}
 
-    pub(super) fn name(self) -> &'static str {
-        let mut all = Self::NAMES.iter();
-        all.find(|(_, phase)| *phase == self)
-            .map_or("", |(name, _)| name)
-    }
-
+impl Phase {
     /// Returns the number of the phase, from 1 to 3.
     pub fn number(self) -> usize {
         let mut all = Self::NAMES.iter();
@@ -51,15 +48,14 @@ impl Phase {
         let Some(text) = reader.public(FILE)? else {
             return Ok(None);
         };
-        let mut all = Self::NAMES.iter();
-        match all.find(|(name, _)| *name == text.trim()) {
-            Some((_, phase)) => Ok(Some(*phase)),
-            None => Err(refused(
+        let phase = Self::named(text.trim()).ok_or_else(|| {
+            refused(
                 &reader.path(FILE),
                 "is not a phase of a change of the CA",
                 "restore it from your backup",
-            )),
-        }
+            )
+        })?;
+        Ok(Some(phase))
     }
 }
 

@@ -19,6 +19,7 @@ use super::store::{StateReader, StateStore};
 use super::{keys, refused, x509};
 use crate::date::moment;
 use crate::failure::Kind;
+use crate::spec::Named as _;
 
 /// The certificates that clients of a cluster must trust while its CA changes.
 pub const TRUSTED: &str = "trusted-ca.crt";
