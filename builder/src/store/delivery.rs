@@ -250,14 +250,7 @@ impl Shipment<'_> {
         let found = self.store.blob(blob, &mut std::io::sink())?;
         match found == *blob {
             true => Ok(()),
-            false => Err(Kind::Verification.error(
-                format!(
-                    "{} returns other bytes than it was sent: SHA-256 {}",
-                    self.store.place(blob),
-                    found.sha256
-                ),
-                "run the command again; if that repeats, the store or its disk is faulty",
-            )),
+            false => Err(found.unlike_sent(&self.store.place(blob))),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::blob::Blob;
+use super::blob::{Blob, name};
 use super::s3::{Bucket, S3};
 use super::staging::Journal;
 use crate::cli::AwsVariables;
@@ -62,8 +62,4 @@ impl SharedCache {
         self.store
             .upload_in_parts(&blob, file, &Journal::at(journal), &mut *task)
     }
-}
-
-fn name(sha256: &str) -> String {
-    format!("blobs/sha256/{sha256}")
 }

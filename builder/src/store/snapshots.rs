@@ -7,7 +7,6 @@ use age::stream::StreamWriter;
 use anyhow::Result;
 
 use super::address::Address;
-use super::blob::Blob;
 use super::encryption::{Identities, Recipients};
 use super::s3::{ObjectWriter, S3, unsent};
 use crate::cli::{AwsVariables, BackupOptions};
@@ -161,7 +160,7 @@ impl SnapshotWriter<'_> {
         }
         // Nobody may take it for a snapshot. If it cannot be removed, the digest at its end shows it.
         let _ = store.remove(&self.name);
-        Err(returned_other_bytes(&store.place(&self.name), &found))
+        Err(found.unlike_sent(&store.place(&self.name)))
     }
 }
 
@@ -227,15 +226,5 @@ fn not_in_a_registry(address: &Address) -> anyhow::Error {
     Kind::Usage.error(
         format!("{address}: snapshots are kept in files and in buckets of S3"),
         "name a file or an address such as `s3://bucket/prefix`",
-    )
-}
-
-fn returned_other_bytes(place: &str, found: &Blob) -> anyhow::Error {
-    Kind::Verification.error(
-        format!(
-            "{place} returns other bytes than it was sent: SHA-256 {}",
-            found.sha256
-        ),
-        "run the command again; if that repeats, the store or its disk is faulty",
     )
 }
