@@ -183,7 +183,7 @@ impl ArchiveTree<'_> {
 }
 
 /// Returns the path's parts without `.`, or `None` for a path that leaves the archive.
-fn parts(path: &str) -> Option<Vec<&str>> {
+pub(super) fn parts(path: &str) -> Option<Vec<&str>> {
     let leaves = path.starts_with('/') || path.split('/').any(|part| part == "..");
     (!leaves).then(|| {
         let parts = path.split('/');

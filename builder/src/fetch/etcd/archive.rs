@@ -9,6 +9,7 @@ use tar::{Archive, Entry, EntryType};
 use super::programs::{Program, Programs, Unpacked};
 use super::version;
 use crate::failure::Kind;
+use crate::fetch::archive_tree::parts;
 
 /// The largest size of a program; etcd has 25 MiB.
 const PROGRAM_LIMIT: u64 = 256 << 20;
@@ -58,8 +59,8 @@ fn add_entry<R: Read>(
     folder: &mut String,
 ) -> Result<()> {
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-    let parts =
-        parts(&path).ok_or_else(|| refused(name, &format!("it contains the path {path:?}")))?;
+    let parts = parts(&path).filter(|_| !path.contains(['\0', '\\']));
+    let parts = parts.ok_or_else(|| refused(name, &format!("it contains the path {path:?}")))?;
     let slot = slot(layout, &parts);
     let is_file = is_file(entry, slot.is_some());
     let is_file = is_file.map_err(|what| refused(name, &format!("{path:?} is a {what}")))?;
@@ -75,18 +76,6 @@ fn add_entry<R: Read>(
         first.clone_into(folder);
     }
     Ok(())
-}
-
-/// Returns the path's parts without `.`, or `None` for a path that leaves the archive.
-fn parts(path: &str) -> Option<Vec<&str>> {
-    let tricky = path.starts_with('/')
-        || path.contains(['\0', '\\'])
-        || path.split('/').any(|part| part == "..");
-    (!tricky).then(|| {
-        path.split('/')
-            .filter(|part| !matches!(*part, "" | "."))
-            .collect()
-    })
 }
 
 /// Returns the program at this place.
