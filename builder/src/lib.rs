@@ -119,7 +119,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     }
     let overlays = job.overlays()?;
     let sources = inputs.sources(cluster, &state.certs, snapshot.as_ref(), &overlays);
-    let locked = job.inputs(&sources.nodes, base, &lock)?;
+    let locked = job.locked_inputs(&sources.nodes, base, &lock)?;
     let plans = job.plans(&sources.nodes, base)?;
     if let Some(manifest) = job.built_before(&sources, &plans, key)? {
         let _step = interrupt::uninterrupted();
@@ -128,7 +128,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     }
 
     let out = OutputFolder::open(&job.work.output.out)?;
-    let images = job.images(&plans, base, &out, &publishing)?;
+    let images = job.write_images(&plans, base, &out, &publishing)?;
     let may_be_kept = |older: &Manifest| publication::may_keep(out.path(), older, key);
     let mut manifest = report::manifest(&sources, &plans, &images, &out, may_be_kept)?;
     let lock_sha256 = locked.sha256()?;
@@ -139,7 +139,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let signature = key.map(sign).transpose()?;
     let signature = signature.as_deref();
     let step = interrupt::uninterrupted();
-    job.keep(&state)?;
+    job.save_state(&state)?;
     job.note_about_cluster(&lock.write(&locked)?);
     report::announce(&out, &manifest)?;
     out.publish(images)?;
@@ -176,10 +176,10 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     for part in &parts {
         let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
-        let built = build(&job.part(part), &cluster, &mut inputs);
+        let built = build(&job.for_cluster(part), &cluster, &mut inputs);
         built.with_context(|| format!("building cluster {}", cluster.name))?;
     }
-    let record = job.record(fleet)?;
+    let record = job.fleet_record(fleet)?;
     if is_whole {
         let _step = interrupt::uninterrupted();
         report::write_fleet(&out, &record)?;
@@ -226,17 +226,17 @@ fn open_state(job: &Job, cluster: &Cluster) -> Result<StateDirectory> {
 }
 
 /// Creates or updates the keys and identities of a cluster, and no image.
-fn keep_state(job: &Job, cluster: &Cluster) -> Result<()> {
+fn save_identities(job: &Job, cluster: &Cluster) -> Result<()> {
     overwrite::refuse_state_of_another(&cluster.name, job.state_path())?;
     let state = open_state(job, cluster)?;
-    state.keep()?;
+    state.save()?;
     job.note_about_cluster(&state.certs.notes);
     Ok(())
 }
 
 /// Updates the state directory after a change of `cluster.toml` that needs no image.
 fn update_state(job: &Job) -> Result<()> {
-    keep_state(job, &job.cluster(Purpose::Images)?)
+    save_identities(job, &job.cluster(Purpose::Images)?)
 }
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache of downloads.
@@ -253,7 +253,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     let certs = base.refusals.join(certs)?;
     let overlays = job.overlays()?;
     let sources = inputs.sources(cluster, &certs, snapshot.as_ref(), &overlays);
-    job.inputs(&sources.nodes, base, &lock)?;
+    job.locked_inputs(&sources.nodes, base, &lock)?;
     job.plans(&sources.nodes, base)
 }
 
@@ -271,7 +271,7 @@ fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
         }
         Some(fleet) => {
             let part = fleet.select_cluster(&old.cluster)?;
-            let job = job.part(&part).repeat(&old, target, &path);
+            let job = job.for_cluster(&part).repeat(&old, target, &path);
             (job, fleet.resolve(part.cluster)?)
         }
     };

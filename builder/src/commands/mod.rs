@@ -161,7 +161,7 @@ fn plan(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<(
     for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
-        let job = job.part(&part);
+        let job = job.for_cluster(&part);
         let plans = crate::plan(&job, &cluster, &mut inputs);
         let plans = plans.with_context(|| format!("planning cluster {}", cluster.name))?;
         let plans = report::Plans::new(plans, &job.work.output);
@@ -188,7 +188,7 @@ fn fetch(job: &Job, voice: &Voice) -> Result<()> {
     for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
-        let fetched = crate::fetch(&job.part(&part), &cluster, &mut inputs);
+        let fetched = crate::fetch(&job.for_cluster(&part), &cluster, &mut inputs);
         let fetched = fetched.with_context(|| format!("fetching for cluster {}", cluster.name))?;
         all.add(&cluster.name, fetched);
     }
@@ -252,12 +252,12 @@ fn signers<'a>(
 fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice) -> Result<()> {
     let job = Job::new(options.into_work(), environment, voice);
     let Some(fleet) = job.fleet(Purpose::Identities)? else {
-        return crate::keep_state(&job, &job.cluster(Purpose::Identities)?);
+        return crate::save_identities(&job, &job.cluster(Purpose::Identities)?);
     };
     crate::pki::refuse_cluster(job.state_path())?;
     for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.resolve(part.cluster)?;
-        let made = crate::keep_state(&job.part(&part), &cluster);
+        let made = crate::save_identities(&job.for_cluster(&part), &cluster);
         made.with_context(|| format!("creating the keys of cluster {}", cluster.name))?;
     }
     Ok(())

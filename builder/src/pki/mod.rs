@@ -89,13 +89,13 @@ impl StateDirectory {
         Ok(())
     }
 
-    /// Returns whether the state directory is complete, so that [`StateDirectory::keep`] writes nothing.
-    pub fn is_kept(&self) -> bool {
+    /// Returns whether the state directory is complete, so that [`StateDirectory::save`] writes nothing.
+    pub fn is_saved(&self) -> bool {
         self.store.first_staged().is_none()
     }
 
     /// Writes the new files. If killed on the way, it leaves only whole old and whole new files.
-    pub fn keep(&self) -> anyhow::Result<()> {
+    pub fn save(&self) -> anyhow::Result<()> {
         self.store.commit()
     }
 }
@@ -107,7 +107,7 @@ impl std::fmt::Debug for StateDirectory {
 }
 
 /// Opens a state directory and returns the identity of the cluster, completed and brought up to date at `now` (seconds since
-/// 1970). Nothing is changed before [`StateDirectory::keep`]; other processes wait until the state is dropped.
+/// 1970). Nothing is changed before [`StateDirectory::save`]; other processes wait until the state is dropped.
 pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<StateDirectory> {
     let mut store = StateStore::open(state, |reader| FoundState::read(reader, cluster, now))?;
     let found = FoundState::read(&store.reader(), cluster, now)?;

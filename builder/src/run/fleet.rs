@@ -62,7 +62,9 @@ impl Job {
         first: Option<&SelectedCluster<'_>>,
     ) -> Result<Option<SigningKey>> {
         let publishing = match first {
-            Some(part) => self.part(part).publishing(&fleet.resolve(part.cluster)?),
+            Some(part) => self
+                .for_cluster(part)
+                .publishing(&fleet.resolve(part.cluster)?),
             None => Publishing::new(&self.work.output, &Publish::default(), None),
         };
         let key = publishing.key(&self.environment)?;
@@ -73,7 +75,7 @@ impl Job {
     }
 
     /// Returns the record of a fleet after its build, by which `merge` compares what its shards were made from.
-    pub(crate) fn record(&self, fleet: &Fleet) -> Result<FleetRecord> {
+    pub(crate) fn fleet_record(&self, fleet: &Fleet) -> Result<FleetRecord> {
         let nodes = &self.work.nodes;
         let overlays = self.overlays()?.sha256()?;
         let snapshot = self.snapshot()?.map(|snapshot| snapshot.sha256);
@@ -82,14 +84,14 @@ impl Job {
         let options = format!("{overlays} {snapshot:?} {signed} {formats:?}");
         let mut record = FleetRecord::new(fleet, nodes.shard);
         for (member, of_record) in fleet.clusters.iter().zip(&mut record.clusters) {
-            of_record.description = self.fingerprint(fleet, member, &options)?;
+            of_record.description = self.description_fingerprint(fleet, member, &options)?;
         }
         Ok(record)
     }
 
     /// Returns the fingerprint of a cluster's description and of the options with the key of its state directory, since passwords
     /// could be guessed from a digest; `None` if the directory has no key, as on a worker that builds other clusters.
-    fn fingerprint(
+    fn description_fingerprint(
         &self,
         fleet: &Fleet,
         member: &FleetCluster,

@@ -54,7 +54,7 @@ impl Job {
     }
 
     /// Writes the complete image of every plan under a temporary name.
-    pub(crate) fn images(
+    pub(crate) fn write_images(
         &self,
         plans: &[Plan],
         base: &OpenedBase,

@@ -30,11 +30,11 @@ impl Job {
         let (wanted, (verified, locked)) = match &cluster.base {
             spec::BaseChoice::Recipe(name) => {
                 let recipe = recipe::find(&recipes, name)?;
-                self.mirror_serves(cluster, Some(recipe))?;
+                self.refuse_unused_mirror(cluster, Some(recipe))?;
                 (Some(recipe), fetch::base(recipe, locked, &options)?)
             }
             spec::BaseChoice::Image(path) => {
-                self.mirror_serves(cluster, None)?;
+                self.refuse_unused_mirror(cluster, None)?;
                 (None, fetch::local(path, &options)?)
             }
         };
@@ -65,7 +65,7 @@ impl Job {
     }
 
     /// Refuses a mirror of Debian's packages if the run needs no such package.
-    fn mirror_serves(&self, cluster: &Cluster, recipe: Option<&Recipe>) -> Result<()> {
+    fn refuse_unused_mirror(&self, cluster: &Cluster, recipe: Option<&Recipe>) -> Result<()> {
         let made = recipe.is_some_and(|recipe| recipe.source == BaseSource::Debian);
         if self.work.fetch.sources.mirror.is_none()
             || made

@@ -74,7 +74,7 @@ impl Job {
     }
 
     /// Returns the run for one cluster of a fleet: its directories are named after the cluster, below those of the fleet.
-    pub(crate) fn part(&self, part: &SelectedCluster<'_>) -> Self {
+    pub(crate) fn for_cluster(&self, part: &SelectedCluster<'_>) -> Self {
         let name = &part.cluster.name;
         let mut work = self.work.clone();
         work.fetch.sources.state.push(name);

@@ -34,7 +34,7 @@ impl Job {
     }
 
     /// Returns the base to use if the lock has one for the cluster and `--refresh` does not ask for another.
-    pub(crate) fn base_in<'l>(
+    pub(crate) fn locked_base<'l>(
         &self,
         lock: &'l LockFile,
         cluster: &Cluster,
@@ -56,7 +56,7 @@ impl Job {
     }
 
     /// Returns the etcd to use if the lock has one for the cluster and `--refresh` does not ask for another.
-    pub(crate) fn etcd_in<'l>(
+    pub(crate) fn locked_etcd<'l>(
         &self,
         lock: &'l LockFile,
         cluster: &Cluster,
@@ -65,7 +65,7 @@ impl Job {
     }
 
     /// Returns the inputs of a build for the lock file. With `--locked`, they must be those of the file.
-    pub(crate) fn inputs(
+    pub(crate) fn locked_inputs(
         &self,
         nodes: &NodeInputs<'_>,
         base: &OpenedBase,
@@ -110,15 +110,15 @@ impl Job {
     }
 
     /// Writes what is new in the state directory. A repetition of a build refuses that.
-    pub(crate) fn keep(&self, state: &StateDirectory) -> Result<()> {
-        if self.repeats.is_some() && !state.is_kept() {
+    pub(crate) fn save_state(&self, state: &StateDirectory) -> Result<()> {
+        if self.repeats.is_some() && !state.is_saved() {
             let folder = self.state_path().display();
             return Err(Kind::Usage.error(
                 format!("{folder} lacks files from which these images were built"),
                 "name the state directory of that build with `--state`, and the same options",
             ));
         }
-        state.keep()
+        state.save()
     }
 
     /// Returns the newest release of etcd if the description leaves the choice to the program; otherwise what it names.

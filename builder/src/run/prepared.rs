@@ -78,7 +78,7 @@ impl Prepared {
         cluster: &Cluster,
         lock: &LockFile,
     ) -> Result<Arc<OpenedBase>> {
-        let locked = job.base_in(lock, cluster);
+        let locked = job.locked_base(lock, cluster);
         let key = (cluster.base.clone(), cluster.additions(), locked.cloned());
         let base = shared(&mut self.base, key, || job.base(cluster, locked))?;
         job.refuse_older(lock, cluster, &base)?;
@@ -92,7 +92,7 @@ impl Prepared {
         cluster: &Cluster,
         (base, lock): (&OpenedBase, &LockFile),
     ) -> Result<Arc<EtcdBinaries>> {
-        let (source, locked) = (&cluster.etcd.source, job.etcd_in(lock, cluster));
+        let (source, locked) = (&cluster.etcd.source, job.locked_etcd(lock, cluster));
         let key = EtcdKey {
             source: source.clone(),
             locked: locked.cloned(),

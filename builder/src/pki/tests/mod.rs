@@ -64,7 +64,7 @@ fn nodes(nodes: &[(&str, u8)]) -> String {
 /// Opens a state directory, writes its new files, and returns the identity.
 fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
     let state = super::open(state, cluster, now)?;
-    state.keep()?;
+    state.save()?;
     Ok(state.certs.clone())
 }
 
