@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etcd_image::boot::BootLab;
-use etcd_image::etcd::{Client, Patience};
+use etcd_image::etcd::{Client, Timeouts};
 use etcd_image::progress;
 use serde_json::Value;
 
@@ -137,5 +137,5 @@ impl Operator {
 
 /// Returns a client with the files of a state directory.
 pub(super) fn client(state: &Path) -> Client {
-    Client::open(state, Patience::LABORATORY).unwrap()
+    Client::open(state, Timeouts::LABORATORY).unwrap()
 }

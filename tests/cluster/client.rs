@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etcd_image::etcd::{Client, Patience, Trouble};
+use etcd_image::etcd::{Client, Timeouts, Trouble};
 
 use crate::support::members::{Members, NAMES, address, with_members};
 
@@ -29,7 +29,7 @@ fn members_answer_over_grpc() {
                 recorded(&members, &file)
             );
             let peer = format!("etcd-cluster/nodes/{}/peer.crt", own.name);
-            let presented = client.greet(address(member)).unwrap();
+            let presented = client.check_peer_port(address(member)).unwrap();
             assert_eq!(fingerprint(&presented), recorded(&members, &peer));
         }
     });
@@ -58,19 +58,19 @@ fn a_missing_quorum_is_not_healthy() {
             members.become_healthy();
             members.kill(1);
             // etcd gives up after nine seconds.
-            let patience = Patience {
+            let timeouts = Timeouts {
                 answer: Duration::from_mins(2),
-                ..Patience::LABORATORY
+                ..Timeouts::LABORATORY
             };
             let state = members.scene.at("etcd-cluster");
-            let patient = Client::open(&state, patience).unwrap();
+            let patient = Client::open(&state, timeouts).unwrap();
             let error = patient.health(address(2)).unwrap_err();
             let timed_out = Trouble::Answer("etcdserver: request timed out".to_owned());
             let no_leader = Trouble::Answer("etcdserver: no leader".to_owned());
             assert!(error == timed_out || error == no_leader, "{error:?}");
             // What needs no majority still works.
             assert_eq!(client.members(address(2)).unwrap().len(), 3);
-            client.greet(address(2)).unwrap();
+            client.check_peer_port(address(2)).unwrap();
         },
     );
 }
@@ -83,20 +83,20 @@ fn certificates_of_another_ca_are_reported_as_such() {
             .scene
             .run("build", &["--nodes", "3", "--state", "other", "--out", "o"]);
         other.done();
-        let foreign = Client::open(&members.scene.at("other"), Patience::LABORATORY).unwrap();
+        let foreign = Client::open(&members.scene.at("other"), Timeouts::LABORATORY).unwrap();
         let stranger = Trouble::Tls("invalid peer certificate: BadSignature".to_owned());
         assert_eq!(foreign.health(address(0)), Err(stranger.clone()));
-        assert_eq!(foreign.greet(address(0)), Err(stranger));
+        assert_eq!(foreign.check_peer_port(address(0)), Err(stranger));
         // The CA is known, but the administrator's certificate is foreign.
         std::fs::copy(
             members.scene.at("etcd-cluster/ca.crt"),
             members.scene.at("other/ca.crt"),
         )
         .unwrap();
-        let foreign = Client::open(&members.scene.at("other"), Patience::LABORATORY).unwrap();
+        let foreign = Client::open(&members.scene.at("other"), Timeouts::LABORATORY).unwrap();
         for answer in [
             foreign.health(address(0)),
-            foreign.greet(address(0)).map(drop),
+            foreign.check_peer_port(address(0)).map(drop),
         ] {
             assert!(matches!(answer, Err(Trouble::Tls(_))), "{answer:?}");
         }

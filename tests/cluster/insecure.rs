@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::etcd::{Client, Patience};
+use etcd_image::etcd::{Client, Timeouts};
 
 use crate::support::enclosed;
 use crate::support::members::program;
@@ -73,7 +73,7 @@ fn an_insecure_member_is_called_without_tls() {
                 ],
             );
             let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let client = Client::open(&scene.at("etcd-cluster"), Patience::LABORATORY).unwrap();
+            let client = Client::open(&scene.at("etcd-cluster"), Timeouts::LABORATORY).unwrap();
             let started = Instant::now();
             while let Err(trouble) = client.health(here) {
                 assert!(started.elapsed() < Duration::from_mins(1), "{trouble}");
@@ -82,7 +82,7 @@ fn an_insecure_member_is_called_without_tls() {
             client.put(here, "key", "value").unwrap();
             let session = client.connect(here).unwrap();
             assert_eq!(session.get("key").unwrap().as_deref(), Some("value"));
-            assert_eq!(client.greet(here).unwrap(), Vec::<u8>::new());
+            assert_eq!(client.check_peer_port(here).unwrap(), Vec::<u8>::new());
         },
     );
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use etcd_image::etcd::{Client, Patience};
+use etcd_image::etcd::{Client, Timeouts};
 
 use crate::support::members::address;
 use crate::support::nodes::{Nodes, with_nodes};
@@ -108,7 +108,7 @@ fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
         for name in ["next-ca.crt", "next-ca.key", "rotation", "trusted-ca.crt"] {
             assert!(!state.join(name).exists(), "{name}");
         }
-        let former = Client::open(&former, Patience::LABORATORY).unwrap();
+        let former = Client::open(&former, Timeouts::LABORATORY).unwrap();
         for node in 0..3 {
             former.put(address(node), "key", "value").unwrap_err();
         }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::etcd::{Client, Patience, Trouble};
+use etcd_image::etcd::{Client, Timeouts, Trouble};
 
 use super::enclosed;
 use super::scene::Scene;
@@ -328,7 +328,7 @@ impl Members {
 
     /// Returns a client with the administrator's certificate.
     pub(crate) fn client(&self) -> Client {
-        Client::open(&self.scene.at("etcd-cluster"), Patience::LABORATORY).unwrap()
+        Client::open(&self.scene.at("etcd-cluster"), Timeouts::LABORATORY).unwrap()
     }
 
     /// Runs `etcdctl` as the administrator, on all members.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use etcd_image::etcd::{Client, Patience};
+use etcd_image::etcd::{Client, Timeouts};
 
 use super::members::address;
 use super::nodes::Nodes;
@@ -32,7 +32,7 @@ pub(crate) fn while_writing<R>(nodes: &mut Nodes, act: impl FnOnce(&mut Nodes) -
         let writer = threads.spawn(|| {
             let mut written = 0;
             while !stop.load(Ordering::Relaxed) {
-                let client = Client::open(&state, Patience::LABORATORY).unwrap();
+                let client = Client::open(&state, Timeouts::LABORATORY).unwrap();
                 // A client of all members tries the next one when a member restarts.
                 let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
                 assert!(done, "no member accepted write {written}");

@@ -11,7 +11,7 @@ use lab::qemu::{self, Guest, GuestInterface, LockedImage, Machines, Scratch};
 use super::borrowed::Borrowed;
 use super::node::BootNode;
 use super::setup::Setup;
-use crate::etcd::{Client, Patience};
+use crate::etcd::{Client, Timeouts};
 use crate::file;
 use crate::inspect::Image;
 use crate::spec::DATA_START;
@@ -28,7 +28,7 @@ pub struct BootLab {
 impl BootLab {
     /// Prepares network, kernels and disks, without starting a machine.
     pub fn open(setup: Setup) -> Result<Self> {
-        let client = Client::open(&setup.client, Patience::LABORATORY)?;
+        let client = Client::open(&setup.client, Timeouts::LABORATORY)?;
         let mut scratch = Scratch::mount(&setup.paths())?;
         let mut guests = Vec::new();
         for node in &setup.nodes {

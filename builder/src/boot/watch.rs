@@ -44,7 +44,7 @@ struct Progressing {
     /// Polls without an answer since its etcd was started.
     silences: u32,
     /// Whether TLS has worked on its peer port.
-    greeted: bool,
+    peer_tls_works: bool,
     trouble: Trouble,
 }
 
@@ -52,7 +52,7 @@ struct Progressing {
 #[derive(Debug)]
 struct PollResult {
     health: Result<(), Trouble>,
-    greeted: bool,
+    peer_tls_works: bool,
 }
 
 /// Waits until every one of `names` is a healthy member.
@@ -152,10 +152,14 @@ impl Watch<'_> {
     }
 
     fn answered(&mut self, index: usize, answer: Option<PollResult>) -> Result<()> {
-        let Some(PollResult { health, greeted }) = answer else {
+        let Some(PollResult {
+            health,
+            peer_tls_works,
+        }) = answer
+        else {
             return Ok(());
         };
-        self.nodes[index].greeted = greeted;
+        self.nodes[index].peer_tls_works = peer_tls_works;
         match health {
             Ok(()) => {
                 let now = self.seconds();
@@ -264,7 +268,7 @@ impl Progressing {
             stage: Stage::Off,
             refusals: 0,
             silences: 0,
-            greeted: false,
+            peer_tls_works: false,
             trouble: Trouble::Silent("nothing listens yet".to_owned()),
         }
     }
@@ -272,14 +276,17 @@ impl Progressing {
     /// Queries the client port, and the peer port if that is silent: without a quorum only the peer port starts TLS. The
     /// peer port is queried late and only until it answers, to save the time of emulated nodes.
     fn asked(&self, client: &Client, address: IpAddr) -> PollResult {
-        let due = !self.greeted && self.silences >= SILENT_CHANCES;
-        let (health, greeted) = match client.health(address) {
-            Err(silent @ Trouble::Silent(_)) if due => match client.greet(address) {
+        let due = !self.peer_tls_works && self.silences >= SILENT_CHANCES;
+        let (health, peer_tls_works) = match client.health(address) {
+            Err(silent @ Trouble::Silent(_)) if due => match client.check_peer_port(address) {
                 Ok(_) => (Err(silent), true),
                 Err(refused) => (Err(refused), false),
             },
-            other => (other, self.greeted),
+            other => (other, self.peer_tls_works),
         };
-        PollResult { health, greeted }
+        PollResult {
+            health,
+            peer_tls_works,
+        }
     }
 }

@@ -8,16 +8,16 @@ use anyhow::{Context as _, Result};
 
 use super::ssh::{OperatorSsh, SshLogin};
 use crate::description::{ClusterDescription, DescribedMember};
-use crate::etcd::{Client, Patience};
+use crate::etcd::{Client, Timeouts};
 use crate::failure::Kind;
 use crate::printable::printable;
 use crate::spec::NewNode;
 
 /// For members on a real network, possibly a busy wireless one. etcd itself gives up on a request after 15 s with the
 /// timeouts for SD cards.
-const NETWORK: Patience = Patience {
+const NETWORK: Timeouts = Timeouts {
     connect: Duration::from_secs(3),
-    greet: Duration::from_secs(5),
+    handshake: Duration::from_secs(5),
     answer: Duration::from_secs(5),
 };
 
@@ -130,7 +130,7 @@ impl Access {
     /// Returns whether a node of the last build runs etcd, or waits for others with this cluster's certificates.
     pub fn is_running(&self, name: &str) -> bool {
         self.described(name)
-            .is_some_and(|address| self.client.greet(address).is_ok())
+            .is_some_and(|address| self.client.check_peer_port(address).is_ok())
     }
 
     /// Returns the node of this name.

@@ -134,7 +134,7 @@ fn ask_etcd(
     now: i64,
     report: &mut MemberReport,
 ) -> Result<Vec<Member>, Trouble> {
-    let peer = access.client.greet(address);
+    let peer = access.client.check_peer_port(address);
     report.peer_certificate = peer.as_ref().ok().and_then(|der| presented(der, now));
     let session = match access.client.connect(address) {
         Err(Trouble::Silent(_)) if peer.is_ok() => {

@@ -231,7 +231,7 @@ impl WantedFingerprints {
 fn presented(access: &Access, address: IpAddr) -> [Option<String>; 2] {
     let session = access.client.connect(address).ok();
     let server = session.map(|session| hex::sha256(session.certificate()));
-    let peer = access.client.greet(address).ok();
+    let peer = access.client.check_peer_port(address).ok();
     [server, peer.map(hex::sha256)]
 }
 

@@ -12,8 +12,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::messages::{Member, Status};
-use super::patience::Patience;
 use super::session::{self, Session};
+use super::timeouts::Timeouts;
 use super::trouble::Trouble;
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
@@ -29,12 +29,12 @@ pub struct Client {
     grpc: Option<Arc<ClientConfig>>,
     /// The settings for the peer port, which speaks HTTP/1.
     http: Option<Arc<ClientConfig>>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Client {
     /// Reads `ca.crt`, the next CA if there is one, `admin.crt` and `admin.key` from the state directory, or from the directory `client` beside the images.
-    pub fn open(folder: &Path, patience: Patience) -> Result<Self> {
+    pub fn open(folder: &Path, timeouts: Timeouts) -> Result<Self> {
         let read = |name: &str| {
             fs_err::read(folder.join(name)).with_context(|| {
                 Kind::Usage.context(
@@ -58,14 +58,14 @@ impl Client {
         Ok(Self {
             grpc: secure.then(|| Arc::new(grpc)),
             http: secure.then(|| Arc::new(config)),
-            patience,
+            timeouts,
         })
     }
 
     /// Connects to this member.
     pub fn connect(&self, node: IpAddr) -> Result<Session, Trouble> {
         let at = SocketAddr::new(node, CLIENT_PORT);
-        Session::open(self.grpc.clone(), at, self.patience)
+        Session::open(self.grpc.clone(), at, self.timeouts)
     }
 
     /// Checks whether this member is healthy, that is, whether the cluster would commit a write.
@@ -80,9 +80,9 @@ impl Client {
 
     /// Checks whether TLS works with this node on the peer port, which answers before there is a quorum. Returns the
     /// certificate that the node presented, in DER form.
-    pub fn greet(&self, node: IpAddr) -> Result<Vec<u8>, Trouble> {
+    pub fn check_peer_port(&self, node: IpAddr) -> Result<Vec<u8>, Trouble> {
         let at = SocketAddr::new(node, PEER_PORT);
-        session::greet(self.http.clone(), at, self.patience)
+        session::check_peer_port(self.http.clone(), at, self.timeouts)
     }
 
     /// Returns all members, as this one knows them.

@@ -19,7 +19,7 @@ use super::messages::{
     Done, Member, MembersAnswer, Nothing, PutRequest, RangeAnswer, RangeRequest, SnapshotPart,
     Status,
 };
-use super::patience::Patience;
+use super::timeouts::Timeouts;
 use super::transport::{self, Channel, Connected};
 use super::trouble::Trouble;
 use crate::printable::printable;
@@ -51,11 +51,11 @@ impl Session {
     pub(super) fn open(
         tls: Option<Arc<ClientConfig>>,
         at: SocketAddr,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Result<Self, Trouble> {
         let runtime = runtime()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let connected = runtime.block_on(transport::connect(tls, at, patience))?;
+        let connected = runtime.block_on(transport::connect(tls, at, timeouts))?;
         let Connected {
             channel,
             certificate,
@@ -68,7 +68,7 @@ impl Session {
             runtime,
             channel,
             certificate,
-            limit: patience.answer,
+            limit: timeouts.answer,
         })
     }
 
@@ -210,12 +210,12 @@ impl Session {
 }
 
 /// Connects to the peer port of a member, which answers before there is a quorum, and returns its certificate.
-pub(super) fn greet(
+pub(super) fn check_peer_port(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> Result<Vec<u8>, Trouble> {
-    runtime()?.block_on(transport::greet(tls, at, patience))
+    runtime()?.block_on(transport::check_peer_port(tls, at, timeouts))
 }
 
 fn runtime() -> Result<Runtime, Trouble> {

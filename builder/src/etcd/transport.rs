@@ -21,7 +21,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
-use super::patience::Patience;
+use super::timeouts::Timeouts;
 use super::trouble::Trouble;
 
 /// How long a rejection of our certificate may take on the peer port, at least.
@@ -55,23 +55,23 @@ impl Channel {
 pub(super) async fn connect(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> Result<Connected, Trouble> {
     let Opened {
         stream,
         certificate,
-    } = open(tls, at, patience).await?;
+    } = open(tls, at, timeouts).await?;
     let stream = match certificate.is_empty() {
         true => BufReader::new(stream),
-        false => accepted(stream, patience).await?,
+        false => accepted(stream, timeouts).await?,
     };
     let mut builder = http2::Builder::new(TokioExecutor::new());
     // A machine that loses its power leaves a connection that never answers. etcd ends connections that ping it more often
     // than every five seconds.
     let builder = builder
         .timer(TokioTimer::new())
-        .keep_alive_interval(patience.answer * 2)
-        .keep_alive_timeout(patience.answer);
+        .keep_alive_interval(timeouts.answer * 2)
+        .keep_alive_timeout(timeouts.answer);
     let handshake = builder.handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|error| Trouble::connection(&error))?;
     let end = Arc::new(Mutex::new(None));
@@ -99,29 +99,29 @@ pub(super) async fn connect(
 /// rejection would reset the connection and with it the reason.
 async fn accepted(
     stream: Box<dyn ByteStream>,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> Result<BufReader<Box<dyn ByteStream>>, Trouble> {
     let mut stream = BufReader::new(stream);
-    match timeout(patience.answer, stream.fill_buf()).await {
+    match timeout(timeouts.answer, stream.fill_buf()).await {
         Ok(Ok(_)) => Ok(stream),
         Ok(Err(error)) => Err(Trouble::connection(&error)),
-        Err(_) => Err(Trouble::late(patience.answer)),
+        Err(_) => Err(Trouble::late(timeouts.answer)),
     }
 }
 
 /// Asks for etcd's version over HTTP/1, which the peer port answers, and returns the certificate that it presented.
 ///
 /// The HTTP/1 server sends nothing by itself, so that a rejection of our certificate can only be waited for.
-pub(super) async fn greet(
+pub(super) async fn check_peer_port(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> Result<Vec<u8>, Trouble> {
     let started = Instant::now();
     let Opened {
         mut stream,
         certificate,
-    } = open(tls, at, patience).await?;
+    } = open(tls, at, timeouts).await?;
     let rejection = REJECTION.max(started.elapsed() * THAN_HANDSHAKE);
     let exchange = async {
         if let Ok(rejected) = timeout(rejection, stream.read_u8()).await {
@@ -130,11 +130,11 @@ pub(super) async fn greet(
         stream.write_all(b"GET /version HTTP/1.0\r\n\r\n").await?;
         stream.read_u8().await
     };
-    let answer = timeout(patience.answer, exchange).await;
+    let answer = timeout(timeouts.answer, exchange).await;
     match answer {
         Ok(Ok(_)) => Ok(certificate),
         Ok(Err(error)) => Err(Trouble::connection(&error)),
-        Err(_) => Err(Trouble::late(patience.answer)),
+        Err(_) => Err(Trouble::late(timeouts.answer)),
     }
 }
 
@@ -152,11 +152,11 @@ struct Opened {
 async fn open(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> Result<Opened, Trouble> {
     let trouble = |error: io::Error| Trouble::connection(&error);
-    let stream = timeout(patience.connect, TcpStream::connect(at)).await;
-    let stream = stream.map_err(|_| Trouble::late(patience.connect))?;
+    let stream = timeout(timeouts.connect, TcpStream::connect(at)).await;
+    let stream = stream.map_err(|_| Trouble::late(timeouts.connect))?;
     let stream = stream.map_err(trouble)?;
     // Without it, a request waits for the acknowledgement of the one before, which the kernel delays by 40 ms.
     stream.set_nodelay(true).map_err(trouble)?;
@@ -167,10 +167,10 @@ async fn open(
         });
     };
     let name = ServerName::IpAddress(at.ip().into());
-    let greeting = TlsConnector::from(tls).connect(name, stream);
-    let greeted = timeout(patience.greet, greeting).await;
-    let greeted = greeted.map_err(|_| Trouble::late(patience.greet))?;
-    let stream = greeted.map_err(trouble)?;
+    let handshake = TlsConnector::from(tls).connect(name, stream);
+    let connected = timeout(timeouts.handshake, handshake).await;
+    let connected = connected.map_err(|_| Trouble::late(timeouts.handshake))?;
+    let stream = connected.map_err(trouble)?;
     Ok(Opened {
         certificate: presented(&stream),
         stream: Box::new(stream),
