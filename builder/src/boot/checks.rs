@@ -6,8 +6,8 @@ use anyhow::Result;
 use lab::qemu::{Login, SshOutcome};
 use serde::{Deserialize, Serialize};
 
-use super::again;
 use super::node::BootNode;
+use super::retry;
 use super::setup::Setup;
 
 /// The result of one check.
@@ -96,7 +96,7 @@ pub(super) fn check(setup: &Setup, node: &BootNode) -> Result<Vec<Check>> {
 /// matching key may be in an agent, or not on this machine.
 fn logged_in(setup: &Setup, node: &BootNode, login: &SshOutcome) -> Vec<Check> {
     const KEY: &str = "user key";
-    match (login.done, setup.keys_known(&node.name)) {
+    match (login.done, setup.expects_login(&node.name)) {
         (true, _) => {
             let key = Check::new(KEY, true, format!("{} logs in", setup.user));
             [vec![key], inside(node, &login.out)].concat()
@@ -182,7 +182,7 @@ fn last_line(text: &str) -> String {
 fn decided(setup: &Setup, node: &BootNode, login: Login, command: &str) -> Result<SshOutcome> {
     let ssh = setup.ssh();
     let is = |said: &Result<SshOutcome>| said.as_ref().map_or(true, SshOutcome::is_decided);
-    again::until(PATIENCE, is, || ssh.run(node.address, login, command))
+    retry::until(PATIENCE, is, || ssh.run(node.address, login, command))
 }
 
 #[cfg(test)]
@@ -221,7 +221,9 @@ mod tests {
     fn locked_out(known: bool) -> Vec<CheckOutcome> {
         let node = node("etcd1", "192.168.0.50/24");
         let mut setup = crate::boot::setup::tests::setup(node.clone());
-        setup.welcome.extend(known.then(|| node.name.clone()));
+        setup
+            .nodes_with_login
+            .extend(known.then(|| node.name.clone()));
         let login = SshOutcome {
             done: false,
             out: String::new(),

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use diskimg::ReadFs;
 use lab::qemu::{self, Guest, GuestInterface, LockedImage, Machines, Scratch};
 
-use super::borrowed::Borrowed;
+use super::debian_kernel::DebianKernel;
 use super::node::BootNode;
 use super::setup::Setup;
 use crate::etcd::{Client, Timeouts};
@@ -92,7 +92,7 @@ fn disk_size(image: u64) -> u64 {
     image.max(DATA_START).saturating_add(1).next_power_of_two()
 }
 
-/// Returns kernel and initramfs: the named ones, the image's own, or borrowed ones.
+/// Returns kernel and initramfs: the named ones, the image's own, or those of Debian.
 fn software(
     setup: &Setup,
     node: &BootNode,
@@ -103,10 +103,10 @@ fn software(
         // Another kernel cannot find its modules in the image's initramfs.
         return Ok((kernel, setup.initrd.clone()));
     }
-    let (kernel, own) = match &setup.borrowed {
+    let (kernel, own) = match &setup.debian_base {
         Some(base) if !node.virtio => {
-            let borrowed = Borrowed::read(base)?;
-            (borrowed.kernel, Some(borrowed.initrd))
+            let debian = DebianKernel::read(base)?;
+            (debian.kernel, Some(debian.initrd))
         }
         _ => {
             let boot = &mut *Image::open(&node.raw)?.boot()?;

@@ -3,14 +3,14 @@
 //! The images are only read: each machine writes to a copy-on-write file in memory. Everything runs inside namespaces that end
 //! with the command (`lab::qemu`). [`BootLab`] holds the machines, for the command and the boot tests.
 
-mod again;
-mod borrowed;
 mod checks;
+mod debian_kernel;
 mod images;
 mod inner;
 mod lab;
 mod node;
 mod report;
+mod retry;
 mod setup;
 mod watch;
 
@@ -48,11 +48,11 @@ pub fn boot(
     options: &BootOptions,
     environment: &Environment,
     quiet: bool,
-    tell: impl FnOnce(&BootReport) -> Result<()>,
+    report_result: impl FnOnce(&BootReport) -> Result<()>,
 ) -> Result<()> {
     let setup = Setup::gather(options, environment, quiet)?;
     let (report, mut inner): (BootReport, _) = inner::ask(INSIDE, &setup)?;
-    tell(&report)?;
+    report_result(&report)?;
     inner.wait().context("waiting for the machines to stop")?;
     report.verdict()
 }
@@ -61,24 +61,24 @@ pub fn boot(
 pub fn inside() -> Result<()> {
     let setup: Setup = inner::request()?;
     let progress = progress::stderr(setup.quiet);
-    let mut proven = None;
-    let report = BootLab::open(setup).and_then(|lab| prove(proven.insert(lab), &*progress));
+    let mut opened = None;
+    let report = BootLab::open(setup).and_then(|lab| start_and_use(opened.insert(lab), &*progress));
     inner::answer(&report)?;
-    if let Some(lab) = proven.filter(|lab| report.is_ok() && lab.setup().keep) {
-        keep(&lab, &*progress);
+    if let Some(lab) = opened.filter(|lab| report.is_ok() && lab.setup().keep) {
+        keep_running(&lab, &*progress);
     }
     Ok(())
 }
 
 /// Starts every node and checks the cluster that they form.
-fn prove(lab: &mut BootLab, progress: &dyn Progress) -> Result<BootReport> {
-    differences(lab, progress);
+fn start_and_use(lab: &mut BootLab, progress: &dyn Progress) -> Result<BootReport> {
+    report_differences(lab, progress);
     let names: Vec<_> = lab.nodes().iter().map(|node| node.name.clone()).collect();
     for name in &names {
         lab.machines.start(name)?;
     }
     let times = until_healthy(lab, &names, progress)?;
-    let rows = again::until(SETTLING, Result::is_ok, || use_cluster(lab))?;
+    let rows = retry::until(SETTLING, Result::is_ok, || use_cluster(lab))?;
     progress.note("a key was written and read; checking the nodes");
     let setup = lab.setup();
     let jobs = NonZeroUsize::new(setup.nodes.len()).unwrap_or(NonZeroUsize::MIN);
@@ -119,9 +119,9 @@ fn unusable(node: &str) -> Failure {
 }
 
 /// Reports the differences from a real board.
-fn differences(lab: &BootLab, progress: &dyn Progress) {
+fn report_differences(lab: &BootLab, progress: &dyn Progress) {
     let mut reported = Vec::new();
-    if let Some(base) = &lab.setup().borrowed {
+    if let Some(base) = &lab.setup().debian_base {
         progress.note(&format!(
             "Raspberry Pi's kernel cannot drive `virt`: booting with Debian's, from {}",
             base.display()
@@ -139,7 +139,7 @@ fn differences(lab: &BootLab, progress: &dyn Progress) {
 }
 
 /// Keeps the machines running until the command is stopped, which also ends this process.
-fn keep(lab: &BootLab, progress: &dyn Progress) {
+fn keep_running(lab: &BootLab, progress: &dyn Progress) {
     let (enter, folder) = (qemu::enter_command(), lab.setup().client.parent());
     let folder = folder.map_or_else(String::new, shell::path);
     progress.note(&format!(

@@ -31,15 +31,15 @@ pub struct Setup {
     pub(super) kernel: Option<PathBuf>,
     pub(super) initrd: Option<PathBuf>,
     /// The Debian base whose kernel replaces those that cannot drive the machine.
-    pub(super) borrowed: Option<PathBuf>,
+    pub(super) debian_base: Option<PathBuf>,
     /// The directory `client` next to the images.
     pub(super) client: PathBuf,
     /// The user who logs in.
     pub(super) user: String,
     /// Private keys to try, in addition to those of the agent.
     pub(super) identities: Vec<PathBuf>,
-    /// Nodes on which one of the keys may log in.
-    pub(super) welcome: BTreeSet<String>,
+    /// The nodes that authorize one of the keys, so that a refused login is a fault.
+    pub(super) nodes_with_login: BTreeSet<String>,
 }
 
 impl Setup {
@@ -48,7 +48,7 @@ impl Setup {
         let machine = machine(options.machine)?;
         qemu::check_installed()?;
         let (nodes, folder) = images::read(&options.targets, machine)?;
-        let borrowed = borrowed(options, environment, machine, &nodes)?;
+        let debian_base = debian_base(options, environment, machine, &nodes)?;
         check_console(options, &nodes)?;
         let client = fs_err::canonicalize(folder.join("client")).with_context(|| {
             Kind::Usage.context(
@@ -58,7 +58,8 @@ impl Setup {
         })?;
         let user = nodes.first().map(|node| node.user.clone());
         let identities = identities(options, environment)?;
-        let welcome = welcome(&nodes, &identities, options.ssh_identity.is_some());
+        let nodes_with_login =
+            nodes_with_login(&nodes, &identities, options.ssh_identity.is_some());
         Ok(Self {
             nodes,
             timeout: options.timeout,
@@ -68,18 +69,18 @@ impl Setup {
             machine,
             kernel: absolute(options.kernel.as_deref())?,
             initrd: absolute(options.initrd.as_deref())?,
-            borrowed,
+            debian_base,
             client,
             user: user.unwrap_or_default(),
             identities,
-            welcome,
+            nodes_with_login,
         })
     }
 
     /// Returns the files that must stay reachable inside the namespace.
     pub(super) fn paths(&self) -> Vec<&Path> {
         let images = self.nodes.iter().map(|node| &node.image);
-        let named = [&self.kernel, &self.initrd, &self.borrowed]
+        let named = [&self.kernel, &self.initrd, &self.debian_base]
             .into_iter()
             .flatten();
         let all = images
@@ -98,9 +99,9 @@ impl Setup {
         }
     }
 
-    /// Returns whether the node should accept one of our keys.
-    pub(super) fn keys_known(&self, node: &str) -> bool {
-        self.welcome.contains(node)
+    /// Returns whether the node must accept one of our keys.
+    pub(super) fn expects_login(&self, node: &str) -> bool {
+        self.nodes_with_login.contains(node)
     }
 }
 
@@ -117,7 +118,7 @@ fn machine(wanted: BootMachine) -> Result<Machine> {
 }
 
 /// Returns the Debian base in the cache, if a node needs its kernel.
-fn borrowed(
+fn debian_base(
     options: &BootOptions,
     environment: &Environment,
     machine: Machine,
@@ -143,7 +144,7 @@ fn borrowed(
     }
 }
 
-/// Returns the error for Ubuntu Core on `virt`: it cannot start with a borrowed initramfs, because its own creates its
+/// Returns the error for Ubuntu Core on `virt`: it cannot start with another initramfs, because its own creates its
 /// root.
 fn not_for_virt(node: &BootNode) -> anyhow::Error {
     Kind::Unsupported.error(
@@ -200,7 +201,7 @@ fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<Pa
 
 /// Returns the nodes that must accept one of the keys: those that authorize a key usable without interaction, or all nodes
 /// if the key was named.
-fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
+fn nodes_with_login(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
     let publics = keys
         .iter()
         .filter(|key| needs_no_prompt(key))
@@ -215,8 +216,8 @@ fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String
         let allows = |public: &String| node.keys.iter().any(|key| key.contains(public.as_str()));
         named || publics.iter().any(allows)
     };
-    let welcome = nodes.iter().filter(opens);
-    welcome.map(|node| node.name.clone()).collect()
+    let accepting = nodes.iter().filter(opens);
+    accepting.map(|node| node.name.clone()).collect()
 }
 
 /// Returns whether this private key certainly works without a passphrase or a touch; ssh(1) does not prompt here.
@@ -260,11 +261,11 @@ pub(super) mod tests {
             machine: Machine::Virt,
             kernel: None,
             initrd: None,
-            borrowed: None,
+            debian_base: None,
             client: PathBuf::new(),
             user: "pi".to_owned(),
             identities: Vec::new(),
-            welcome: BTreeSet::new(),
+            nodes_with_login: BTreeSet::new(),
         }
     }
 

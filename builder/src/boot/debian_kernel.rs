@@ -13,12 +13,12 @@ use crate::firmware_config::{self, KERNEL};
 use crate::inspect::Image;
 
 /// A kernel and its initramfs.
-pub(super) struct Borrowed {
+pub(super) struct DebianKernel {
     pub(super) kernel: Vec<u8>,
     pub(super) initrd: Vec<u8>,
 }
 
-impl Borrowed {
+impl DebianKernel {
     /// Reads the kernel and the initramfs from a Debian base.
     pub(super) fn read(base: &Path) -> Result<Self> {
         Self::of(&Image::open(base)?)

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 /// Delay between two queries.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Repeats `ask` until `keep` accepts the answer; after `limit`, returns the last answer.
+/// Repeats `ask` until `is_final` accepts the answer; after `limit`, returns the last answer.
 pub(super) fn until<T>(
     limit: Duration,
-    keep: impl Fn(&T) -> bool,
+    is_final: impl Fn(&T) -> bool,
     mut ask: impl FnMut() -> T,
 ) -> T {
     let started = Instant::now();
     loop {
         let answer = ask();
-        if keep(&answer) || started.elapsed() >= limit {
+        if is_final(&answer) || started.elapsed() >= limit {
             return answer;
         }
         thread::sleep(PAUSE);
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_answer_to_keep_ends_it() {
+    fn the_first_accepted_answer_is_returned() {
         let mut asked = 0;
         let ask = || {
             asked += 1;
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_answer_is_told_when_time_is_over() {
+    fn the_last_answer_is_returned_after_the_limit() {
         let last: Result<(), _> = until(Duration::ZERO, Result::is_ok, || Err("silence"));
         assert_eq!(last, Err("silence"));
     }
