@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rcgen::{CertificateParams, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose};
 use zeroize::Zeroizing;
 
-use super::locked::{Locked, Passphrase};
+use super::encrypted_key::{EncryptedKey, Passphrase};
 use super::x509::{self, CertificateFacts};
 use super::{keys, refused};
 use crate::failure::Kind;
@@ -18,12 +18,12 @@ pub(super) enum Signer {
     /// Its key.
     Key(Box<Issuer<'static, KeyPair>>),
     /// With an encrypted key. The passphrase is requested when the first certificate is signed.
-    Locked(Box<LockedSigner>),
+    Encrypted(Box<EncryptedSigner>),
 }
 
 /// An encrypted key, and the certificate to which it must belong.
-pub(super) struct LockedSigner {
-    locked: Locked,
+pub(super) struct EncryptedSigner {
+    key: EncryptedKey,
     /// The path of the certificate, for messages.
     certificate: PathBuf,
     public_key: Vec<u8>,
@@ -34,7 +34,7 @@ pub(super) struct LockedSigner {
 /// A key file as read.
 pub(super) enum ReadKey {
     Plain(KeyPair),
-    Locked(Locked),
+    Encrypted(EncryptedKey),
 }
 
 impl ReadKey {
@@ -47,8 +47,8 @@ impl ReadKey {
     ) -> anyhow::Result<Self> {
         let wrong = |what| refused(path, what, correction);
         let file = passphrase_file.map(Path::to_owned);
-        match Locked::read(path.to_owned(), pem, file).map_err(wrong)? {
-            Some(locked) => Ok(Self::Locked(locked)),
+        match EncryptedKey::read(path.to_owned(), pem, file).map_err(wrong)? {
+            Some(key) => Ok(Self::Encrypted(key)),
             None if passphrase_file.is_some() => {
                 let hint = "remove `ca-passphrase-file` from [pki]";
                 Err(refused(
@@ -68,7 +68,7 @@ impl ReadKey {
     ) -> Option<&'a CertificateFacts> {
         match self {
             Self::Plain(key) => all.iter().find(|it| it.public_key == key.public_key_raw()),
-            Self::Locked(_) => lowest(all),
+            Self::Encrypted(_) => lowest(all),
         }
     }
 
@@ -78,8 +78,8 @@ impl ReadKey {
             Self::Plain(key) => {
                 Signer::Key(Box::new(Issuer::new(params(facts.key_id.as_ref()), key)))
             }
-            Self::Locked(locked) => Signer::Locked(Box::new(LockedSigner {
-                locked,
+            Self::Encrypted(key) => Signer::Encrypted(Box::new(EncryptedSigner {
+                key,
                 certificate,
                 public_key: facts.public_key.clone(),
                 key_id: facts.key_id.clone(),
@@ -107,27 +107,27 @@ impl Signer {
                 Err(Kind::Usage.error(message, REQUEST))
             }
             Self::Key(issuer) => Ok(issuer),
-            Self::Locked(signer) => Ok(&signer.open()?.0),
+            Self::Encrypted(signer) => Ok(&signer.open()?.0),
         }
     }
 
     /// Returns the PEM of a new key that takes the place of this one: encrypted with the same passphrase, if this one is.
     pub(super) fn stored_form(&self, key: &KeyPair) -> anyhow::Result<Zeroizing<String>> {
         match self {
-            Self::Locked(signer) => signer.open()?.1.protect(key),
+            Self::Encrypted(signer) => signer.open()?.1.protect(key),
             Self::Key(_) | Self::Owner => Ok(Zeroizing::new(key.serialize_pem())),
         }
     }
 }
 
-impl LockedSigner {
+impl EncryptedSigner {
     fn open(&self) -> anyhow::Result<&(Issuer<'static, KeyPair>, Passphrase)> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
-        let (key, passphrase) = self.locked.unlock()?;
+        let (key, passphrase) = self.key.decrypt()?;
         if key.public_key_raw() != self.public_key {
-            let path = self.locked.path();
+            let path = self.key.path();
             let what = format!("is not the key of {}", self.certificate.display());
             let hint = "name the certificate and the key of one CA";
             return Err(refused(path, &what, hint));

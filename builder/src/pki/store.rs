@@ -1,4 +1,4 @@
-//! The state directory. No other module of `pki` writes files; `locked` reads the file with the passphrase.
+//! The state directory. No other module of `pki` writes files; `encrypted_key` reads the file with the passphrase.
 //!
 //! Reading checks modes. Writing is staged: nothing reaches the directory before everything was checked. Then each file is
 //! written under a temporary name, synced, and renamed, in the order of staging; but the private files of a node come before its

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::certs::Certificate;
 use super::chain::{Chain, ChainFault};
-use super::locked;
+use super::encrypted_key;
 use super::phase::{CERTIFICATE, KEY, Phase, files_in};
 use super::signer::{ReadKey, Signer};
 use super::store::{StateReader, StateStore};
@@ -58,7 +58,7 @@ impl Authority {
         let key = reader.secret(signing.1)?;
         let certificate = reader.public(signing.0)?;
         let elsewhere = own.filter(|own| own.key.is_none());
-        let passphrase = locked::passphrase_file(reader, own)?;
+        let passphrase = encrypted_key::passphrase_file(reader, own)?;
         let passphrase = passphrase.as_deref();
         let mut found = match (certificate, key, elsewhere) {
             (Some(certificate), Some(key), _) => Self::paired(
@@ -107,7 +107,9 @@ impl Authority {
         let Some(own) = own else {
             return Ok(Some(found));
         };
-        found.unsaved.extend(locked::remembered(reader, own)?);
+        found
+            .unsaved
+            .extend(encrypted_key::remembered(reader, own)?);
         let replaced = replaced(reader, phase)?;
         let path = reader.path(CERTIFICATE);
         found.must_be(own, replaced.as_ref(), &path).map(Some)

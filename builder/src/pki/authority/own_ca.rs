@@ -9,7 +9,7 @@ use super::super::phase::{CERTIFICATE, KEY};
 use super::super::signer::{self, Signer};
 use super::super::store::StateReader;
 use super::super::x509::{self, CertificateFacts};
-use super::super::{locked, refused};
+use super::super::{encrypted_key, refused};
 use super::{Authority, CaFiles, NO_KEY};
 use crate::failure::Kind;
 use crate::secret::Secret;
@@ -74,7 +74,9 @@ impl Authority {
             (KEY, Zeroizing::new(key.reveal().to_vec())),
             (CERTIFICATE, certificate),
         ];
-        authority.unsaved.extend(locked::remembered(reader, own)?);
+        authority
+            .unsaved
+            .extend(encrypted_key::remembered(reader, own)?);
         Ok(authority)
     }
 

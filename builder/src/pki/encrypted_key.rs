@@ -26,7 +26,7 @@ const MOST_ITERATIONS: u32 = 20_000_000;
 const MOST_SCRYPT_BLOCKS: u64 = 1 << 23;
 
 /// An encrypted key.
-pub(super) struct Locked {
+pub(super) struct EncryptedKey {
     /// The path of the key, for messages and for the question.
     path: PathBuf,
     der: Vec<u8>,
@@ -37,7 +37,7 @@ pub(super) struct Locked {
 /// The passphrase of a key.
 pub(super) struct Passphrase(Zeroizing<String>);
 
-impl Locked {
+impl EncryptedKey {
     /// Returns the encrypted key in a PEM file, or `None` if the file has none. The error continues a sentence about the file.
     pub(super) fn read(
         path: PathBuf,
@@ -66,7 +66,7 @@ impl Locked {
     }
 
     /// Decrypts the key.
-    pub(super) fn unlock(&self) -> anyhow::Result<(KeyPair, Passphrase)> {
+    pub(super) fn decrypt(&self) -> anyhow::Result<(KeyPair, Passphrase)> {
         let passphrase = self.passphrase()?;
         let info = EncryptedPrivateKeyInfo::try_from(self.der.as_slice());
         let plain = info.and_then(|info| info.decrypt(passphrase.as_bytes()));
@@ -74,13 +74,14 @@ impl Locked {
             pkcs8::Error::EncryptedPrivateKey(
                 pkcs5::Error::UnsupportedAlgorithm { .. }
                 | pkcs5::Error::AlgorithmParametersInvalid { .. },
-            ) => refused(&self.path, UNKNOWN, KINDS),
+            ) => refused(&self.path, UNKNOWN, OTHER_KEY),
             _ => self.wrong_passphrase(),
         })?;
         let pem = plain
             .to_pem("PRIVATE KEY", LineEnding::LF)
             .map_err(|_| self.wrong_passphrase())?;
-        let key = keys::parse(pem.as_bytes()).map_err(|what| refused(&self.path, what, KINDS))?;
+        let key =
+            keys::parse(pem.as_bytes()).map_err(|what| refused(&self.path, what, OTHER_KEY))?;
         Ok((key, Passphrase(passphrase)))
     }
 
@@ -216,4 +217,4 @@ const TRADITIONAL: &str = "is encrypted in OpenSSL's traditional form, which is 
                            `openssl pkey -in FILE -aes256 -out NEW` writes it as PKCS #8 with a passphrase";
 const UNKNOWN: &str = "is encrypted in a way that is not supported; \
                        `openssl pkey -in FILE -aes256 -out NEW` writes it with AES";
-const KINDS: &str = "use the key of a CA for servers and clients";
+const OTHER_KEY: &str = "use the key of a CA for servers and clients";
