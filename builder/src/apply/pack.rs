@@ -14,11 +14,11 @@ use super::direct::DirectBuffer;
 use super::output::{OutputFolder, StagedFile};
 use crate::compressed::{self, BLOCK, Compression, Container};
 use crate::digest::{DigestWriter, Digested};
-use crate::fetch::{self, BlockStore, ContentDigest};
+use crate::fetch::{self, BlockCache, ContentDigest};
 use crate::image_format::ImageFormat;
 use crate::{hex, parallel};
 
-/// Number of blocks per thread between two waits for the slowest one.
+/// The number of blocks per thread in one batch. All threads wait for the slowest one at its end.
 const BLOCKS_PER_THREAD: usize = 16;
 
 /// A writer of images in one compressed format.
@@ -27,10 +27,11 @@ pub(crate) struct Packer<'a> {
     format: ImageFormat,
     compression: Compression,
     threads: NonZeroUsize,
-    store: BlockStore,
-    /// The digests of blocks of the base that no edit touches, by their places: they are read and hashed once for all images.
+    cache: BlockCache,
+    /// The digests of the base's blocks that no edit touches, by offset and length: they are read and hashed once for all images.
     unchanged: Mutex<HashMap<(u64, usize), ContentDigest>>,
-    /// Blocks that may be secret, for the other nodes of this run: many, such as tables of a file system, are the same on all.
+    /// Blocks that may be secret, kept for the other nodes of this run, because many of them are the same in every image, such as
+    /// tables of a file system.
     own: Mutex<OwnBlocks>,
     progress: &'a dyn crate::progress::Progress,
     /// Held while an image is written. Images wait for each other, because a later one needs the blocks of an earlier one;
@@ -54,7 +55,7 @@ impl<'a> Packer<'a> {
             format,
             compression,
             threads: NonZeroUsize::new(options.jobs).unwrap_or(NonZeroUsize::MIN),
-            store: BlockStore::open(&key, options)?,
+            cache: BlockCache::open(&key, options)?,
             unchanged: Mutex::default(),
             own: Mutex::default(),
             progress: options.progress,
@@ -96,9 +97,9 @@ impl<'a> Packer<'a> {
             .progress
             .task(&format!("compressing {name}"), Some(total));
         let mut container = Container::new(self.compression, target)?;
-        for some in blocks.chunks(self.threads.get() * BLOCKS_PER_THREAD) {
-            let packed = parallel::map(self.threads, some, |block| self.block(image, block))?;
-            for (block, packed) in some.iter().zip(packed) {
+        for batch in blocks.chunks(self.threads.get() * BLOCKS_PER_THREAD) {
+            let packed = parallel::map(self.threads, batch, |block| self.compress(image, block))?;
+            for (block, packed) in batch.iter().zip(packed) {
                 container.push(&packed)?;
                 task.at(block.chunk.range().end);
             }
@@ -106,14 +107,14 @@ impl<'a> Packer<'a> {
         container.finish()
     }
 
-    /// Returns the compressed form of a block, from the store if it is there.
-    fn block(&self, image: &EditedImage<'_>, block: &ChunkGroup) -> Result<Vec<u8>> {
+    /// Returns the compressed form of a block, from the cache if it is there.
+    fn compress(&self, image: &EditedImage<'_>, block: &ChunkGroup) -> Result<Vec<u8>> {
         let chunk = &block.chunk;
         let place = (chunk.offset, chunk.len);
         let is_unchanged = !image.storage.is_changed(chunk.range());
         let known = is_unchanged.then(|| locked(&self.unchanged).get(&place).copied());
         if let Some(content) = known.flatten()
-            && let Some(packed) = self.store.get(&content)?
+            && let Some(packed) = self.cache.get(&content)?
         {
             return Ok(packed);
         }
@@ -123,7 +124,7 @@ impl<'a> Packer<'a> {
         if is_unchanged {
             locked(&self.unchanged).insert(place, content);
         }
-        if let Some(packed) = self.store.get(&content)? {
+        if let Some(packed) = self.cache.get(&content)? {
             return Ok(packed);
         }
         if let Some(packed) = locked(&self.own).get(&content) {
@@ -132,7 +133,7 @@ impl<'a> Packer<'a> {
         let packed = compressed::encode(self.compression, bytes)?;
         match block.is_own {
             true => locked(&self.own).add(content, &packed),
-            false => self.store.add(&content, &packed)?,
+            false => self.cache.add(&content, &packed)?,
         }
         Ok(packed)
     }
@@ -150,7 +151,7 @@ struct OwnBlocks {
 }
 
 impl OwnBlocks {
-    /// The number of bytes at most.
+    /// The largest number of bytes.
     const MOST: usize = 16 << 20;
 
     fn get(&self, content: &ContentDigest) -> Option<Vec<u8>> {

@@ -27,9 +27,9 @@ const HEAD: usize = 32 + 32 + 8;
 /// The SHA-256 of the content of a block.
 pub(crate) type ContentDigest = [u8; 32];
 
-/// A store of compressed blocks.
+/// The compressed blocks of images of one base.
 #[derive(Debug)]
-pub(crate) struct BlockStore {
+pub(crate) struct BlockCache {
     inner: Mutex<Inner>,
     /// Kept locked, so that a build at the same time waits for these blocks instead of compressing them again.
     _entry: CacheEntry,
@@ -38,7 +38,7 @@ pub(crate) struct BlockStore {
 #[derive(Debug)]
 struct Inner {
     file: File,
-    /// The place of each block, without the head of its record.
+    /// Where the compressed form of each block is in the file.
     places: HashMap<ContentDigest, StoredBlock>,
     end: u64,
 }
@@ -50,7 +50,7 @@ struct StoredBlock {
     sha256: [u8; 32],
 }
 
-impl BlockStore {
+impl BlockCache {
     /// Opens the blocks of that key, a SHA-256 in hexadecimal.
     pub(crate) fn open(key: &str, options: &Options<'_>) -> Result<Self> {
         let context = || {

@@ -66,7 +66,7 @@ pub use crate::cache_item::CacheItem;
 pub use archive_tree::{ArchiveEntry, ArchiveKind};
 pub use archives::UnpackedArchive;
 pub(crate) use archives::archive;
-pub(crate) use blocks::{BlockStore, ContentDigest};
+pub(crate) use blocks::{BlockCache, ContentDigest};
 pub use contents::{contents, prune};
 pub use etcd::{EtcdBinaries, etcd, newest as newest_etcd};
 pub(crate) use etcd::{InstalledOrigin, installed, pins as etcd_pins};

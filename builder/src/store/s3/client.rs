@@ -27,14 +27,14 @@ const PIECE: usize = 8 << 20;
 
 /// How long a request may make no progress, and how often it is repeated then or after another failure that may pass.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct RetryLimits {
     /// The longest time without a byte that arrives or leaves.
     pub(super) silence: Duration,
     /// The number of repetitions.
     pub(super) repetitions: usize,
 }
 
-impl Patience {
+impl RetryLimits {
     const DEFAULT: Self = Self {
         silence: Duration::from_mins(1),
         repetitions: 4,
@@ -54,14 +54,14 @@ pub(crate) struct S3 {
 impl S3 {
     /// Prepares a client; opens no connection yet.
     pub(crate) fn open(bucket: &Bucket, variables: &AwsVariables) -> Result<Self> {
-        Self::open_with(bucket, variables, Patience::DEFAULT)
+        Self::open_with(bucket, variables, RetryLimits::DEFAULT)
     }
 
-    /// Prepares a client with this patience.
+    /// Prepares a client with these limits.
     pub(super) fn open_with(
         bucket: &Bucket,
         variables: &AwsVariables,
-        patience: Patience,
+        limits: RetryLimits,
     ) -> Result<Self> {
         environment::check(bucket, variables)?;
         let mut builder = AmazonS3Builder::new();
@@ -75,14 +75,14 @@ impl S3 {
         }
         let retry = RetryConfig {
             backoff: BackoffConfig::default(),
-            max_retries: patience.repetitions,
+            max_retries: limits.repetitions,
             retry_timeout: REPEATABLE,
         };
         let options = ClientOptions::new()
             .with_connect_timeout(CONNECT)
             .with_allow_http(variables.endpoint_is_plain());
         let connector = Connector {
-            silence: patience.silence,
+            silence: limits.silence,
         };
         let client = builder
             .with_bucket_name(&bucket.name) // last: one of the library's variables names a bucket as well

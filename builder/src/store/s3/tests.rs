@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::backend::Store as _;
 use super::address::Bucket;
-use super::client::{Patience, S3};
+use super::client::{RetryLimits, S3};
 use crate::cli::AwsVariables;
 use crate::failure::{Kind, explain};
 
@@ -52,12 +52,12 @@ fn start(choose: fn(usize) -> Behavior) -> (S3, Requests) {
         ("AWS_REGION", "eu-central-1"),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let patience = Patience {
+    let limits = RetryLimits {
         silence: SILENCE,
         repetitions: 2,
     };
     let bucket = Bucket::parse("lab/run").unwrap();
-    let store = S3::open_with(&bucket, &AwsVariables::new(variables), patience);
+    let store = S3::open_with(&bucket, &AwsVariables::new(variables), limits);
     (store.unwrap(), requests)
 }
 
