@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::{TEMPLATE, scene};
-use crate::support::check_digits;
+use crate::support::checksum;
 use crate::support::fixture::digest;
 use crate::support::scene::{SSH_KEY, Scene};
 use crate::support::tool::tool;
@@ -231,11 +231,11 @@ fn names_that_lead_out_of_the_directory_are_refused() {
         scene.file(file, &text);
     };
     let fleet = "one/fleet.json is not the record of a fleet: ";
-    let other = format!("{fleet}it is damaged: its check digits are those of another record");
+    let other = format!("{fleet}it is damaged: its checksum does not match");
     spoil("one/fleet.json", "\"home\"", "\"west\"", &other);
-    // Whoever changes a record can also remove its check digits.
+    // Whoever changes a record can also remove its checksum.
     for shard in ["one/fleet.json", "two/fleet.json"] {
-        scene.file(shard, &check_digits::removed(&scene.text(shard)));
+        scene.file(shard, &checksum::removed(&scene.text(shard)));
     }
     let name = format!("{fleet}the name \"../home\" is not valid");
     spoil("one/fleet.json", "\"home\"", "\"../home\"", &name);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::shards::{content, with_keys};
 use super::{TEMPLATE, scene};
-use crate::support::check_digits;
+use crate::support::checksum;
 use crate::support::fixture::digest;
 use crate::support::scene::{Outcome, Scene};
 use crate::support::signer::key;
@@ -232,7 +232,7 @@ fn shards_that_nobody_has_signed_do_not_join() {
     shard(&scene, "2/2", "two");
     let line = ["merge", "one", "two", "--out", "merged"];
     let merge = || scene.bare(&[&line[..], &["--allowed-signers", "allowed"]].concat());
-    let without_digits = check_digits::removed(&scene.text("one/fleet.json"));
+    let without_checksum = checksum::removed(&scene.text("one/fleet.json"));
     let manifest = scene.text("two/home/manifest.json");
     let image = digest(&scene.at("two/home/home-2.img"));
     let checking = |shard| format!("checking the signatures of {shard}: {shard}/");
@@ -246,7 +246,7 @@ fn shards_that_nobody_has_signed_do_not_join() {
         ),
         (
             "one/fleet.json",
-            Some(without_digits),
+            Some(without_checksum),
             "SHA256SUMS is signed, but it is of another build: it has the SHA-256 ",
         ),
         (

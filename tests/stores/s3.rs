@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::server::{Fault, Server};
 use super::{FLASH, IDENTITY, RECIPIENT, SENT, build, run};
-use crate::support::check_digits;
+use crate::support::checksum;
 use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 
@@ -136,13 +136,13 @@ fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
     File::create(&card).unwrap().set_len(9 << 30).unwrap();
     let verify = ["verify", "s3://lab/run/1"];
     let whole = String::from_utf8(server.object(INDEX)).unwrap();
-    // Earlier versions wrote no check digits.
-    let older = check_digits::removed(&whole);
+    // Earlier versions wrote no checksum.
+    let older = checksum::removed(&whole);
     let (plain, stored) = (
         "\"plain\": {\n        \"sha256\": \"",
         "\"stored\": {\n        \"sha256\": \"",
     );
-    let other = "its check digits are those of another index";
+    let other = "its checksum does not match";
     for (text, after, command, words) in [
         (&whole, "", &verify[..], "it is not an index of etcd-image"),
         (&whole, "\"format\": ", &verify, "its format 0 is not 1"),

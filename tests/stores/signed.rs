@@ -33,7 +33,7 @@ fn index(server: &Server) -> Value {
     serde_json::from_slice(&server.object(INDEX)).unwrap()
 }
 
-/// Puts an index without check digits into the store, as earlier versions wrote them.
+/// Puts an index without a checksum into the store, as earlier versions wrote them.
 fn replace_index(server: &Server, mut index: Value) {
     index.as_object_mut().unwrap().remove("check");
     server.change(|objects| {

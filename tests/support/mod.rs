@@ -5,8 +5,8 @@ pub(crate) mod fixture;
 mod record;
 pub(crate) mod tool;
 
-pub(crate) mod check_digits;
 pub(crate) mod checker;
+pub(crate) mod checksum;
 
 #[cfg(target_os = "linux")]
 pub(crate) mod authentication;

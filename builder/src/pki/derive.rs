@@ -17,22 +17,22 @@ impl Seed {
         Self(bytes)
     }
 
-    /// Returns the seed as stored in the state directory: 64 hexadecimal digits in one line, and in the next one the check
-    /// digits, because any other digits would be another seed.
+    /// Returns the seed as stored in the state directory: 64 hexadecimal digits in one line, and a checksum in the
+    /// next one, because any other digits would be another seed.
     pub(super) fn to_text(&self) -> String {
-        format!("{}\n{}\n", hex::encode(self.0.as_ref()), self.check())
+        format!("{}\n{}\n", hex::encode(self.0.as_ref()), self.checksum())
     }
 
-    /// Parses the output of [`Self::to_text`], or says what is wrong with it. Earlier versions wrote no check digits.
+    /// Parses the output of [`Self::to_text`], or says what is wrong with it. Earlier versions wrote no checksum.
     pub(super) fn from_text(text: &[u8]) -> Result<Self, &'static str> {
         let mut lines = text.trim_ascii().split(|byte| *byte == b'\n');
         let digits = lines.next().unwrap_or_default();
         let seed = Self::from_digits(digits).ok_or("is not 64 hexadecimal digits")?;
-        let check = seed.check();
+        let checksum = seed.checksum();
         match (lines.next(), lines.next()) {
             (None, _) => Ok(seed),
-            (Some(found), None) if found == check.as_bytes() => Ok(seed),
-            _ => Err("is damaged: its check digits are those of another seed"),
+            (Some(found), None) if found == checksum.as_bytes() => Ok(seed),
+            _ => Err("is damaged: its checksum does not match"),
         }
     }
 
@@ -51,7 +51,7 @@ impl Seed {
         Some(Self(bytes))
     }
 
-    fn check(&self) -> String {
+    fn checksum(&self) -> String {
         hex::encode(&self.derive(&["check"])[..4])
     }
 

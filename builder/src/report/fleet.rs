@@ -94,9 +94,9 @@ impl FleetRecord {
         let format = record.format;
         anyhow::ensure!(format == FORMAT, "its format {format} is not {FORMAT}");
         if let Some(check) = record.check.take()
-            && record.check_digits()? != check
+            && record.checksum()? != check
         {
-            anyhow::bail!("it is damaged: its check digits are those of another record");
+            anyhow::bail!("it is damaged: its checksum does not match");
         }
         anyhow::ensure!(!record.clusters.is_empty(), "it lists no cluster");
         if let Some(cluster) = record.clusters.iter().find(|it| it.nodes.is_empty()) {
@@ -114,8 +114,8 @@ impl FleetRecord {
         }
     }
 
-    /// Returns the check digits of a record that has none.
-    fn check_digits(&self) -> Result<String> {
+    /// Returns the checksum of a record without its own.
+    fn checksum(&self) -> Result<String> {
         Ok(hex::sha256(serde_json::to_string_pretty(self)?))
     }
 
@@ -268,7 +268,7 @@ pub(crate) fn withdraw(out: &OutputFolder) -> Result<()> {
 /// Writes the record, after all images.
 pub(crate) fn write(out: &OutputFolder, record: &FleetRecord) -> Result<()> {
     let record = FleetRecord {
-        check: Some(record.check_digits()?),
+        check: Some(record.checksum()?),
         ..record.clone()
     };
     let json = serde_json::to_string_pretty(&record)? + "\n";

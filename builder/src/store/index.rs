@@ -90,9 +90,9 @@ impl Index {
             )));
         }
         if let Some(check) = index.check.take()
-            && index.check_digits()? != check
+            && index.checksum()? != check
         {
-            return Err(wrong("its check digits are those of another index"));
+            return Err(wrong("its checksum does not match"));
         }
         let is_sound = |file: &StoredFile| {
             is_sha256(&file.plain.sha256) && is_sha256(&file.stored.sha256) && is_name(&file.name)
@@ -135,17 +135,17 @@ impl Index {
         Ok(hex::sha256(serde_json::to_vec(&all)?))
     }
 
-    /// Returns the index as indented JSON, with its check digits.
+    /// Returns the index as indented JSON, with its checksum.
     pub(super) fn to_json(&self) -> Result<String> {
         let index = Self {
-            check: Some(self.check_digits()?),
+            check: Some(self.checksum()?),
             ..self.clone()
         };
         Ok(serde_json::to_string_pretty(&index)? + "\n")
     }
 
-    /// Returns the check digits of an index that has none.
-    fn check_digits(&self) -> Result<String> {
+    /// Returns the checksum of an index without its own.
+    fn checksum(&self) -> Result<String> {
         Ok(hex::sha256(serde_json::to_string_pretty(self)?))
     }
 

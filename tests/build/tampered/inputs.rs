@@ -244,7 +244,7 @@ fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
             "pub" => (60, not_its_public_key.as_str()),
             "seed" => (
                 digit(&scene, &file, 10),
-                "is damaged: its check digits are those of another seed",
+                "is damaged: its checksum does not match",
             ),
             "json" => {
                 let whole = scene.text(&file);

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{base64, digit, flip, len, message, reported};
 use crate::build::compressed;
-use crate::support::check_digits;
+use crate::support::checksum;
 use crate::support::fixture::{digest, poke};
 use crate::support::scene::Scene;
 use crate::support::signer::key;
@@ -181,8 +181,7 @@ fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
     scene.build(&["--fleet", "fleet.toml"]);
     let (record, command) = ("images/fleet.json", ["verify", "images"]);
     let none = "is not the record of a fleet";
-    let damaged =
-        format!("{record} {none}: it is damaged: its check digits are those of another record");
+    let damaged = format!("{record} {none}: it is damaged: its checksum does not match");
     let flipped = |before: &str, file: &str, wanted: &str| {
         let place = scene.text(record).find(before).unwrap() + before.len();
         flip(&scene, record, place);
@@ -207,8 +206,8 @@ fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
     }
     scene.bare(&command).done();
 
-    // Earlier versions wrote no check digits.
-    scene.file(record, &check_digits::removed(&scene.text(record)));
+    // Earlier versions wrote no checksum.
+    scene.file(record, &checksum::removed(&scene.text(record)));
     let absent = "there is no finished build of this cluster";
     flipped("\"name\": \"", "images/iome", absent);
     flipped(

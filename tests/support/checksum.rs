@@ -1,4 +1,4 @@
-//! Removes the check digits of a file, as versions of etcd-image before them wrote it.
+//! Removes the checksum of a file in JSON: earlier versions of etcd-image wrote none.
 
 /// Returns indented JSON without its last field, `check`.
 #[track_caller]
