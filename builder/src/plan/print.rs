@@ -103,7 +103,7 @@ fn texts(step: &Step) -> Option<(String, String)> {
 fn write_changed_lines(f: &mut Formatter<'_>, old: &str, new: &str) -> fmt::Result {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     if old == new {
-        return writeln!(f, "      same content, dated anew");
+        return writeln!(f, "      same content, new timestamp");
     }
     for line in old.iter().filter(|line| !new.contains(line)) {
         writeln!(f, "      - {line}")?;

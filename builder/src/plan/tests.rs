@@ -147,7 +147,7 @@ fn what_is_there_already_is_not_planned() {
 
 #[test]
 fn a_file_is_written_even_if_the_base_has_the_same() {
-    let expected = "  root /etc/hostname    # because\n      same content, dated anew\n";
+    let expected = "  root /etc/hostname    # because\n      same content, new timestamp\n";
     let entries = vec![text("/etc/hostname", "debian\n")];
     assert_eq!(printed(entries), format!("{HEAD}{expected}"));
 }
