@@ -37,7 +37,7 @@ UNIT
 
 # check FOLDER: every file is what was built.
 check() {
-    (cd "$1" && sha256sum --status -c SHA256SUMS) || stop "$1 is spoilt: nothing was installed; write the image to the card again"
+    (cd "$1" && sha256sum --status -c SHA256SUMS) || stop "$1 is damaged: nothing was installed; write the image to the card again"
 }
 
 # An hour before the first DAY (Monday is 0) that begins after tomorrow. Days are counted from 1970, from a Thursday.
@@ -112,6 +112,6 @@ systemctl enable --now etcd-backup.timer
 # It waits for the other members, which may take long.
 systemctl start --no-block etcd.service
 systemctl try-restart ssh.service || :
-[ $early = yes ] || refresh_on_own_day || stop "snapd took no refresh.timer yet: trying again at the next boot"
+[ $early = yes ] || refresh_on_own_day || stop "snapd does not accept refresh.timer yet: trying again at the next boot"
 systemctl disable "$AGAIN"
 rm -f "$UNITS/$AGAIN"

@@ -144,7 +144,7 @@ fn the_next_boot_is_sure_to_go_on_before_anything_is_read() {
 }
 
 #[test]
-fn what_is_spoilt_is_not_installed() {
+fn what_is_damaged_is_not_installed() {
     let card = Card::written();
     for name in ["bin/etcd", "etcd.conf.yml", "pki/peer.key", "SHA256SUMS"] {
         let node = card.node();
@@ -159,7 +159,7 @@ fn what_is_spoilt_is_not_installed() {
             let (said, calls) = node.boot(0, "");
             assert_eq!(said.code, Some(1), "{}", said.words());
             assert!(
-                said.text().contains("is spoilt: nothing was installed"),
+                said.text().contains("is damaged: nothing was installed"),
                 "{}",
                 said.words()
             );

@@ -92,7 +92,7 @@ const REASONS: &str = r#"
     waiting for somebody to look at $ASIDE                → has set aside three sets of data
     waiting to change this node's address in the cluster:$unmoved → its address changed, and it has `previous-address`
     waiting to change this node's address in the cluster: $(why_refused) → the cluster refuses to change its members
-    waiting for this node's former self                   → lost its data (also two of five at once)
+    waiting until the cluster notices                     → lost its data (also two of five at once)
     wait to join the cluster: $(not_permitted             → the cluster refuses to change its members
     waiting to join the cluster, which refuses            → the cluster refuses to change its members
     waiting for member $other to get its vote             → lost its data, and another member has no vote yet
@@ -128,8 +128,8 @@ const REASONS: &str = r#"
     refuse "$1 holds etcd's data${owner:+ of $owner}, which this image does not use → etcd's data lies where its image does not keep it
     refuse "$1 holds etcd's data${owner:+ of $owner}, whose label → etcd's data lies where its image does not keep it
     say "the root file system does not fill the card      → its root file system cannot grow
-    stop "$1 is spoilt                                    → the first boot of Ubuntu Core
-    stop "snapd took no refresh.timer yet                 → the first boot of Ubuntu Core
+    stop "$1 is damaged                                   → the first boot of Ubuntu Core
+    stop "snapd does not accept refresh.timer yet         → the first boot of Ubuntu Core
 "#;
 
 fn read(path: &str) -> String {

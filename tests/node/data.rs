@@ -69,9 +69,9 @@ impl Place {
         .0
     }
 
-    fn wanting(&self) -> (String, bool) {
+    fn needs_format(&self) -> (String, bool) {
         self.call(&format!(
-            "wanting DISK '{}' {OFFSET} {SECTORS}",
+            "needs_format DISK '{}' {OFFSET} {SECTORS}",
             self.at("disk").display()
         ))
     }
@@ -119,16 +119,16 @@ fn only_nothing_is_formatted_unless_the_configuration_allows_it() {
     for (put, formats) in [("", true), ("x", false)] {
         let place = Place::empty(false);
         place.put(0, put.as_bytes());
-        let (said, wanted) = place.wanting();
+        let (said, wanted) = place.needs_format();
         assert_eq!(wanted, formats, "{said}");
         assert_eq!(said.contains("refused: DISK holds"), !formats, "{said}");
     }
     let place = Place::empty(true);
     place.put(0, b"x");
-    let (said, wanted) = place.wanting();
+    let (said, wanted) = place.needs_format();
     assert!(wanted, "{said}");
     ext4("etcd-data")(&place);
-    assert_eq!(place.wanting(), (String::new(), false), "ours is kept");
+    assert_eq!(place.needs_format(), (String::new(), false), "ours is kept");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_card_that_can_only_be_read_is_named() {
         let place = Place::empty(true);
         place.put(0, put.as_bytes());
         let words = format!(
-            "blockdev() {{ echo 1; }}; wanting DISK '{}' {OFFSET} {SECTORS}",
+            "blockdev() {{ echo 1; }}; needs_format DISK '{}' {OFFSET} {SECTORS}",
             place.at("disk").display()
         );
         let wanted = "etcd-node: refused: DISK cannot be written: it is write-protected or worn out. Use another card or disk";
@@ -197,7 +197,7 @@ fn data_with_a_damaged_beginning_is_never_formatted() {
         let wanted = "etcd-node: refused: DISK holds data of no known kind, and etcd's data, whose beginning is damaged or cannot be \
                       read. It is never formatted. Repair it (e2fsck -b 32768), or erase it if nobody needs it (etcd-image flash \
                       --wipe-data, or blkdiscard)";
-        assert_eq!(place.wanting(), (wanted.to_owned(), false));
+        assert_eq!(place.needs_format(), (wanted.to_owned(), false));
     }
     // A card that lost its first blocks, which now read as erased.
     for byte in [0x00, 0xff] {
@@ -208,7 +208,7 @@ fn data_with_a_damaged_beginning_is_never_formatted() {
         let wanted = "etcd-node: refused: DISK holds an erased beginning, and etcd's data, whose beginning is damaged or cannot be \
                       read. It is never formatted. Repair it (e2fsck -b 32768), or erase it if nobody needs it (etcd-image flash \
                       --wipe-data, or blkdiscard)";
-        assert_eq!(place.wanting(), (wanted.to_owned(), false));
+        assert_eq!(place.needs_format(), (wanted.to_owned(), false));
     }
     // A signature of something else beside the superblock of etcd's data.
     let place = Place::empty(true);
@@ -217,14 +217,14 @@ fn data_with_a_damaged_beginning_is_never_formatted() {
         SECTORS * 512 - 64 * 1024,
         &[0xfc, 0x4e, 0x2b, 0xa9, 0, 0, 0, 0, 90, 0, 0, 0],
     );
-    assert!(!place.wanting().1);
+    assert!(!place.needs_format().1);
 }
 
 #[test]
 fn data_that_was_left_behind_is_neither_used_nor_formatted_by_itself() {
     let place = Place::empty(true);
     ext4("etcd-data-left")(&place);
-    let (said, wanted) = place.wanting();
+    let (said, wanted) = place.needs_format();
     let disk = place.at("disk").display().to_string();
     let command =
         format!("debugfs -w -R 'set_super_value volume_name etcd-data' '{disk}?offset={OFFSET}'");
@@ -234,7 +234,7 @@ fn data_that_was_left_behind_is_neither_used_nor_formatted_by_itself() {
     );
     assert_eq!((said, wanted), (expected, false));
     place.call(&format!("PATH=$PATH:/usr/sbin:/sbin; {command}"));
-    assert_eq!(place.wanting(), (String::new(), false));
+    assert_eq!(place.needs_format(), (String::new(), false));
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn a_root_that_holds_the_data_does_not_replace_a_disk() {
 fn etcd_starts_in_a_root_that_cannot_grow() {
     let board = Board::flashed(CLASSIC);
     write(&board.at("bin/sfdisk"), b"#!/bin/sh\nexit 1\n");
-    let said = "etcd-node: the root file system does not fill the card, see journalctl -u etcd-node-grow. etcd starts all the same\n";
+    let said = "etcd-node: the root file system does not fill the card, see journalctl -u etcd-node-grow. etcd starts anyway\n";
     assert_eq!(board.grow(), (said.to_owned(), Some(0), String::new()));
 }
 

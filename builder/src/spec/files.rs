@@ -87,7 +87,7 @@ pub(super) fn refuse_ours(
     }
 }
 
-/// Refuses interfaces(5) of an interface of the nodes, which `NetworkManager` would then leave alone.
+/// Refuses interfaces(5) of an interface of the nodes, which `NetworkManager` would then ignore.
 fn refuse_ifupdown(file: &ExtraFile, network: &Network) -> Result<(), String> {
     let (path, ExtraContent::File(bytes)) = (&file.path, &file.content) else {
         return Ok(());
