@@ -21,7 +21,7 @@ stop() {
     exit 1
 }
 
-# Before anything else is read or written: whatever cuts this boot short, the next one goes on.
+# Runs before anything else is read or written: if this boot is interrupted, the next one continues.
 go_on_next_time() {
     mkdir -p "$UNITS"
     cat >"$UNITS/$AGAIN.new" <<'UNIT'
@@ -40,14 +40,14 @@ check() {
     (cd "$1" && sha256sum --status -c SHA256SUMS) || stop "$1 is damaged: nothing was installed; write the image to the card again"
 }
 
-# An hour before the first DAY (Monday is 0) that begins after tomorrow. Days are counted from 1970, from a Thursday.
+# Prints the time an hour before the first DAY (Monday is 0) that begins after tomorrow. 1970 began with a Thursday.
 eve() {
     day=$(($(date +%s) / 86400 + 2))
     day=$((day + (DAY + 7 - (day + 3) % 7) % 7))
     date -ud "@$((day * 86400 - 3600))" +%Y-%m-%dT%H:%M:%SZ
 }
 
-# The first refresh of all comes at once, whatever the timer says, unless it is held; the timer follows when a hold ends.
+# The very first refresh happens immediately, whatever the timer says, unless refreshes are held. After the hold, the timer applies.
 refresh_on_own_day() {
     command -v snap >/dev/null || return 0
     timeout 240 snap wait system seed.loaded && snap set system refresh.timer="$REFRESH" refresh.hold="$(eve)"
