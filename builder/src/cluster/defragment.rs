@@ -11,7 +11,7 @@ use super::operation::Operation;
 use super::quorum::works;
 use super::report::ClusterReport;
 use super::table::bytes;
-use super::{order, pause};
+use super::{catch_up, order};
 use crate::failure::Kind;
 
 /// How long a member may take to catch up after it has paused.
@@ -56,7 +56,7 @@ pub fn defragment(operation: &Operation<'_>, names: &[String]) -> Result<Defragm
         report.can_spare(&name)?;
         operation.progress.note(&format!("defragmenting {name}"));
         done.push(rewrite(access, &report, &name)?);
-        report = pause::until_caught_up(access, &name, CATCH_UP, now)?;
+        report = catch_up::wait(access, &name, CATCH_UP, now)?;
     }
     Ok(Defragmentation {
         format: 1,

@@ -54,8 +54,13 @@ pub fn move_leader(access: &Access, target: Option<&str>, now: i64) -> Result<Le
     })
 }
 
-/// Moves the lead away from this member before it pauses, so that no write waits for an election.
-pub(super) fn give_up(access: &Access, report: &ClusterReport, name: &str, now: i64) -> Result<()> {
+/// Moves the lead away from this member, if it leads, before it stops for a moment: otherwise, writes would wait for an election.
+pub(super) fn step_down(
+    access: &Access,
+    report: &ClusterReport,
+    name: &str,
+    now: i64,
+) -> Result<()> {
     let leads = report.leader().is_some_and(|leader| leader.name == name);
     if !leads || report.members.len() == 1 {
         return Ok(());

@@ -1,8 +1,8 @@
-//! The order in which members are looked after.
+//! The order in which a command stops members for a moment: the leader last.
 
 use super::report::ClusterReport;
 
-/// Takes the next member: the leader only if no other is left.
+/// Removes the next member from those that wait: the leader only if no other is left.
 pub(super) fn next(report: &ClusterReport, waiting: &mut Vec<String>) -> Option<String> {
     let leader = report.leader().map(|leader| leader.name.as_str());
     let follower = waiting

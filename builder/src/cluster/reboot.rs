@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::operation::Operation;
-use super::{order, pause, ssh};
+use super::{catch_up, order, ssh};
 use crate::failure::{Kind, explain};
 use crate::progress::Progress;
 
@@ -62,7 +62,7 @@ pub fn reboot(operation: &Operation<'_>, names: &[String], wait: Duration) -> Re
         // Another member may have failed since the logins, which take their time.
         report = operation.survey()?;
         report.can_spare(&name)?;
-        pause::before_restart(access, &report, &name, now)?;
+        catch_up::before_restart(access, &report, &name, now)?;
         let started = Instant::now();
         let limit = minutes(wait);
         let progress = operation.progress;
@@ -71,7 +71,7 @@ pub fn reboot(operation: &Operation<'_>, names: &[String], wait: Duration) -> Re
         progress.note(&format!(
             "{name} has started; waiting until it has caught up"
         ));
-        report = pause::until_caught_up(access, &name, wait, now).map_err(|error| left(&error))?;
+        report = catch_up::wait(access, &name, wait, now).map_err(|error| left(&error))?;
         done.push(RebootedNode {
             name,
             seconds: started.elapsed().as_secs_f64(),

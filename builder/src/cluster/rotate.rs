@@ -18,7 +18,7 @@ use super::lock::OperatorLock;
 use super::operation::Operation;
 use super::report::ClusterReport;
 use super::ssh::SshLogin;
-use super::{order, pause, renew, ssh};
+use super::{catch_up, order, renew, ssh};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
@@ -269,7 +269,7 @@ impl Rotating<'_> {
         // Another member may have failed while this one received the certificates.
         let report = survey(access, self.now, Scope::Etcd)?;
         report.can_spare(name)?;
-        pause::before_restart(access, &report, name, self.now)?;
+        catch_up::before_restart(access, &report, name, self.now)?;
         access
             .ssh
             .run(member.address, RESTART_ETCD)
@@ -287,7 +287,7 @@ impl Rotating<'_> {
             }
             thread::sleep(INTERVAL);
         }
-        pause::until_caught_up(access, name, CATCH_UP, self.now)
+        catch_up::wait(access, name, CATCH_UP, self.now)
     }
 
     /// Issues all certificates from the CA that signs, and hands them over. Returns whether every node had them already.

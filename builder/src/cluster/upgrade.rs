@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::operation::Operation;
 use super::report::ClusterReport;
 use super::rotate::RESTART_ETCD;
-use super::{node_etcd, order, pause};
+use super::{catch_up, node_etcd, order};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
@@ -28,7 +28,7 @@ pub struct Upgrade {
     pub cluster: String,
     /// The version that every member runs now.
     pub version: String,
-    /// Every node, in the order in which they were looked after.
+    /// Every node, in the order in which they were checked or upgraded.
     pub nodes: Vec<UpgradedNode>,
     /// The value of `[etcd] version` in `cluster.toml` with which the next images have this etcd; `None` if it comes from
     /// images.
@@ -125,12 +125,12 @@ fn change(
     lock.must_be_kept()?;
     let report = operation.survey()?;
     report.can_spare(name)?;
-    pause::before_restart(access, &report, name, now)?;
+    catch_up::before_restart(access, &report, name, now)?;
     progress.note(&format!("{name} restarts with etcd {version}"));
     let restarted = access.ssh.run(member.address, RESTART_ETCD);
     restarted.map_err(|reason| {
         let message = format!("restarting etcd on {name}: {reason}");
-        Kind::Unhealthy.error(message, format!("{AGAIN} {name}` shows its messages"))
+        Kind::Unhealthy.error(message, continue_hint(name))
     })?;
     wait(operation, member, etcd)
 }
@@ -147,10 +147,10 @@ fn wait(
         let report = operation.survey()?;
         let seen = report.member(name);
         let has_version = seen.and_then(|seen| seen.version.as_ref()) == Some(version);
-        let missing = seen.and_then(pause::missing);
+        let obstacle = seen.and_then(catch_up::obstacle);
         let node = node_etcd::ask(operation.access, member);
         let runs = has_version && node.as_ref().is_ok_and(|node| !node.runs_another(etcd));
-        if runs && missing.is_none() {
+        if runs && obstacle.is_none() {
             return Ok(report);
         }
         let node = node.unwrap_or_default();
@@ -161,22 +161,24 @@ fn wait(
             return Err(Kind::Unhealthy.error(format!("upgrading {name}: {why}"), hint));
         }
         if started.elapsed() > CATCH_UP {
-            let reason = node.error.filter(|words| !words.is_empty()).or(missing);
+            let reason = node.error.filter(|words| !words.is_empty()).or(obstacle);
             let reason = reason.unwrap_or_else(|| "it still runs the etcd before".to_owned());
             let message = format!(
                 "{name} does not work with etcd {version} after {} s: {reason}",
                 CATCH_UP.as_secs()
             );
-            return Err(
-                Kind::Unhealthy.error(message, format!("{AGAIN} {name}` shows its messages"))
-            );
+            return Err(Kind::Unhealthy.error(message, continue_hint(name)));
         }
         thread::sleep(INTERVAL);
     }
 }
 
-const AGAIN: &str =
-    "no further node was changed; run the command again, which continues. `etcd-image cluster logs";
+/// Returns the next step after the upgrade of a node has failed.
+fn continue_hint(name: &str) -> String {
+    format!(
+        "no further node was changed; run the command again, which continues. `etcd-image cluster logs {name}` shows its messages"
+    )
+}
 
 impl fmt::Display for Upgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::access::Access;
+use super::catch_up::obstacle;
 use super::gather::{Scope, survey};
 use super::operation::Operation;
-use super::pause::missing;
 use super::quorum::works;
 use super::renew::{self, NodeRenewal, RenewalOutcome};
 use super::report::{ClusterReport, MemberReport};
@@ -37,7 +37,7 @@ impl ClusterReport {
     /// Returns whether this is a voting member that works and has caught up.
     pub fn is_well(&self, name: &str) -> bool {
         self.listed(name)
-            .is_some_and(|member| missing(member).is_none())
+            .is_some_and(|member| obstacle(member).is_none())
     }
 
     /// Checks that the cluster can admit `new` now: all its members must answer, except the one that `new` replaces.
@@ -131,7 +131,7 @@ pub fn wait_for(
     loop {
         let report = members(access, now)?;
         let reason = match report.listed(name) {
-            Some(member) => match missing(member) {
+            Some(member) => match obstacle(member) {
                 None => return Ok(report),
                 Some(reason) => reason,
             },

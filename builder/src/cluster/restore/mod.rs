@@ -18,8 +18,8 @@ use self::members::{list, must_be_described, must_describe_what_nodes_know};
 use self::node::{ask, check};
 use self::steps::{all, each, facts_of_all, stop};
 use super::access::Access;
+use super::catch_up;
 use super::operation::Operation;
-use super::pause;
 use super::report::{ClusterReport, MemberReport};
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
@@ -207,7 +207,7 @@ fn wait(operation: &Operation<'_>, limit: Duration) -> Result<()> {
             thread::sleep(INTERVAL);
         }
         let left = limit.saturating_sub(started.elapsed());
-        pause::until_caught_up(access, &member.name, left, now)?;
+        catch_up::wait(access, &member.name, left, now)?;
     }
     Ok(())
 }

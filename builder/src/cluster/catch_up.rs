@@ -13,7 +13,7 @@ use super::{lead, node_program};
 use crate::failure::Kind;
 use crate::printable::printable;
 
-/// The time between two looks.
+/// The time between two queries.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The log entries that a member may be behind and still count as caught up; the others write while it is asked.
@@ -27,7 +27,7 @@ pub(super) fn before_restart(
     now: i64,
 ) -> Result<()> {
     must_keep_its_data(access, name)?;
-    lead::give_up(access, report, name, now)
+    lead::step_down(access, report, name, now)
 }
 
 /// Refuses a node on which an interrupted command has prepared a restore: its etcd would begin again with the snapshot. An older image
@@ -50,7 +50,7 @@ fn must_keep_its_data(access: &Access, name: &str) -> Result<()> {
 }
 
 /// Waits until a member has caught up, at most for this time, and returns the state of the cluster.
-pub(super) fn until_caught_up(
+pub(super) fn wait(
     access: &Access,
     name: &str,
     limit: Duration,
@@ -60,7 +60,7 @@ pub(super) fn until_caught_up(
     loop {
         let report = survey(access, now, Scope::Etcd)?;
         let reason = match report.member(name) {
-            Some(member) => match missing(member) {
+            Some(member) => match obstacle(member) {
                 None => return Ok(report),
                 Some(reason) => reason,
             },
@@ -78,8 +78,8 @@ pub(super) fn until_caught_up(
     }
 }
 
-/// Returns why a member does not take part fully.
-pub(super) fn missing(member: &MemberReport) -> Option<String> {
+/// Returns what keeps a member from taking part fully, if anything.
+pub(super) fn obstacle(member: &MemberReport) -> Option<String> {
     if let Some(trouble) = &member.trouble {
         return Some(trouble.clone());
     }
@@ -104,25 +104,25 @@ mod tests {
             lag: Some(3),
             ..MemberReport::new("a", None)
         };
-        assert_eq!(missing(&well), None);
+        assert_eq!(obstacle(&well), None);
         let behind = MemberReport {
             lag: Some(101),
             ..well.clone()
         };
-        assert_eq!(missing(&behind).unwrap(), "it is 101 log entries behind");
+        assert_eq!(obstacle(&behind).unwrap(), "it is 101 log entries behind");
         let learner = MemberReport {
             role: Some(Role::Learner),
             ..well.clone()
         };
-        assert_eq!(missing(&learner).unwrap(), "it has no vote yet");
+        assert_eq!(obstacle(&learner).unwrap(), "it has no vote yet");
         let silent = MemberReport {
             trouble: Some("no answer".to_owned()),
             read_milliseconds: None,
             ..well
         };
-        assert_eq!(missing(&silent).unwrap(), "no answer");
+        assert_eq!(obstacle(&silent).unwrap(), "no answer");
         assert_eq!(
-            missing(&MemberReport::new("a", None)).unwrap(),
+            obstacle(&MemberReport::new("a", None)).unwrap(),
             "it confirms no read"
         );
     }
