@@ -12,9 +12,9 @@ const LARGEST: u64 = 4 << 20;
 
 /// Returns the partition and the path of the description on an image with this kind of system.
 pub fn location(system: &System) -> (Volume, String) {
-    let home = system.home();
-    let directory = home.payload.unwrap_or(NODE_PROGRAMS);
-    (home.volume, format!("{directory}/node.json"))
+    let place = system.node_location();
+    let directory = place.payload.unwrap_or(NODE_PROGRAMS);
+    (place.volume, format!("{directory}/node.json"))
 }
 
 /// Reads the node description from the image, or returns `None` if the image is not a node.
@@ -56,11 +56,11 @@ pub fn required(image: &Image, files: &mut Files) -> Result<NodeDescription> {
 
 /// Returns whether the image contains a file that only a build writes.
 fn was_built(system: &System, files: &mut Files) -> Result<bool> {
-    let home = system.home();
-    let telltale = match home.payload {
+    let place = system.node_location();
+    let telltale = match place.payload {
         Some(payload) => format!("{payload}/pki/ca.crt"),
         None => "/etc/etcd/pki/ca.crt".to_owned(),
     };
-    let fs: &mut dyn ReadFs = files.at(home.volume)?;
+    let fs: &mut dyn ReadFs = files.at(place.volume)?;
     Ok(fs.metadata(&telltale)?.is_some())
 }

@@ -1,4 +1,4 @@
-//! An image file opened for reading: partitions are identified by content, file systems by number.
+//! An image opened for reading: its partitions, which are identified by their content, and their file systems.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, ReadOnlyFile, Storage, Window};
 
-use super::core::base::{Known, SignedModels};
+use super::core::base::{CoreFacts, SignedModels};
 use super::core::{self, CoreImage};
 use super::files::{Files, rootless};
 use super::layout::{Layout, OtherPart, Part, System};
@@ -31,7 +31,7 @@ pub struct Image {
     /// The SHA-256 of the whole image, if it was unpacked from a compressed one.
     unpacked_sha256: Option<String>,
     /// Facts about an Ubuntu Core image that its layout does not show; set for bases only.
-    known: Known,
+    core_facts: CoreFacts,
 }
 
 impl Image {
@@ -43,14 +43,14 @@ impl Image {
         let file = opened(file.try_clone()?)?;
         let storage: Arc<dyn Storage> = file.clone();
         let mut refusals = Refusals::default();
-        let known = facts_of_storage(&storage, &mut refusals)?;
+        let core_facts = facts_of_storage(&storage, &mut refusals)?;
         let image = Self::of(storage)?;
         if let System::Root(_) = image.layout.system {
             used::check(&mut *image.boot()?, &mut *image.root()?, &mut refusals)?;
         }
         let image = Self {
             file: Some(file),
-            known,
+            core_facts,
             ..image
         };
         Ok((image, refusals))
@@ -85,7 +85,7 @@ impl Image {
             layout,
             file: None,
             unpacked_sha256: None,
-            known: Known::default(),
+            core_facts: CoreFacts::default(),
         })
     }
 
@@ -95,8 +95,8 @@ impl Image {
     }
 
     /// Returns the warnings to print before building nodes from this base.
-    pub fn doubts(&self) -> &[String] {
-        &self.known.doubts
+    pub fn warnings(&self) -> &[String] {
+        &self.core_facts.warnings
     }
 
     /// Returns the file, if the image is one.
@@ -140,7 +140,7 @@ impl Image {
     ///
     /// A base snap that cannot be read is a reason of its own, so nothing counts as missing from it.
     pub(super) fn is_in_base_snap(&self, path: &str) -> bool {
-        let paths = self.known.paths.as_ref();
+        let paths = self.core_facts.paths.as_ref();
         paths.is_none_or(|paths| paths.contains(path))
     }
 
@@ -161,19 +161,19 @@ fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
 }
 
 /// Refuses a base that must not be edited, and collects the facts that its layout does not show.
-fn facts_of_storage(storage: &Arc<dyn Storage>, refusals: &mut Refusals) -> Result<Known> {
+fn facts_of_storage(storage: &Arc<dyn Storage>, refusals: &mut Refusals) -> Result<CoreFacts> {
     if let Some(core) = recognized(storage)? {
-        let known = core.check(storage, refusals)?;
+        let facts = core.check(storage, refusals)?;
         check_all(
             std::iter::once(&core.boot).chain(&core.writable),
             storage,
             refusals,
         )?;
-        return Ok(known);
+        return Ok(facts);
     }
     let table = mbr_table(&**storage)?;
     check_all([boot(&table)?, root(&table, storage)?], storage, refusals)?;
-    Ok(Known::default())
+    Ok(CoreFacts::default())
 }
 
 /// Refuses file systems that must not be edited: all of them at once, with the reasons so far.

@@ -67,7 +67,7 @@ impl Volume {
 
 /// The location of a node's own files in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Home {
+pub struct NodeLocation {
     /// The file system.
     pub volume: Volume,
     /// The directory that contains every file of the node, or `None` if they are spread over the root file system.
@@ -79,17 +79,17 @@ pub const NODE_PROGRAMS: &str = "/usr/local/lib/etcd-node";
 
 impl System {
     /// Returns the location of a node's files.
-    pub fn home(&self) -> Home {
+    pub fn node_location(&self) -> NodeLocation {
         match self {
-            Self::Root(_) => Home {
+            Self::Root(_) => NodeLocation {
                 volume: Volume::Root,
                 payload: None,
             },
-            Self::Writable(_) => Home {
+            Self::Writable(_) => NodeLocation {
                 volume: Volume::Root,
                 payload: Some("/system-data/var/lib/misc/etcd-node"),
             },
-            Self::Seed(_) => Home {
+            Self::Seed(_) => NodeLocation {
                 volume: Volume::Boot,
                 payload: Some("/etcd-node"),
             },

@@ -1,4 +1,4 @@
-//! Reads the layout of a verified base: partitions, file systems, family, free space. Reads only.
+//! Reads images: partitions, file systems, the operating system, free space and files. It never writes.
 
 mod core;
 mod files;
@@ -17,7 +17,7 @@ pub use self::core::base::SignedModels;
 pub use files::Files;
 pub use found::{Attributes, BaseFiles, Before, find};
 pub use image::Image;
-pub use layout::{Home, Layout, NODE_PROGRAMS, OtherPart, Part, System, Volume};
+pub use layout::{Layout, NODE_PROGRAMS, NodeLocation, OtherPart, Part, System, Volume};
 pub use libc::glibc;
 pub(crate) use mapped::{MAP_BLOCK, mapped_ranges};
 pub use os_release::OsRelease;

@@ -279,7 +279,7 @@ impl Overlay<'_> {
             PlaceItem::Boot => Volume::Boot,
             PlaceItem::Root => Volume::Root,
             PlaceItem::Base => Volume::Base,
-            PlaceItem::Payload => self.inputs.system.home().volume,
+            PlaceItem::Payload => self.inputs.system.node_location().volume,
         }
     }
 

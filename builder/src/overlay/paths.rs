@@ -80,7 +80,7 @@ struct CorePaths {
 
 impl Paths {
     pub(super) fn of(system: &System, cluster: &Cluster, node: &str) -> Self {
-        match (system.home().payload, system) {
+        match (system.node_location().payload, system) {
             (None, _) => Self::root(cluster, node),
             (Some(payload), System::Seed(_)) => {
                 Self::core(payload, "/run/mnt/ubuntu-seed/etcd-node")

@@ -88,7 +88,7 @@ fn lack(
     (volume, part): (Volume, &Part),
 ) -> Option<(String, &'static str)> {
     let (need, free) = (plan.bytes(volume), part.free_bytes);
-    let keep = match layout.system.home().volume == volume {
+    let keep = match layout.system.node_location().volume == volume {
         true => layout.system.reserve(),
         false => 0,
     };

@@ -29,7 +29,7 @@ impl Job {
 
     /// Returns a plan for every requested node. Nothing is written.
     pub(crate) fn plans(&self, inputs: &NodeInputs<'_>, base: &OpenedBase) -> Result<Vec<Plan>> {
-        self.note(base.image.doubts());
+        self.note(base.image.warnings());
         self.note(&overlay::warnings(inputs));
         let nodes = inputs.cluster.select(&self.work.nodes.only)?;
         let settings = overlay::refusals(inputs, &nodes)?;

@@ -18,13 +18,13 @@ const CLOUD_INIT: &str = "/usr/bin/cloud-init";
 /// Files that select what the bootloader starts: of Core 22 and later, and of Core 20.
 const ENVIRONMENTS: [&str; 2] = ["/piboot/ubuntu/piboot.conf", "/uboot/ubuntu/boot.sel"];
 
-/// Facts about a valid image that its partition layout does not show.
+/// Facts about a valid Ubuntu Core image that its partition layout does not show.
 #[derive(Debug, Default)]
-pub(in crate::inspect) struct Known {
+pub(in crate::inspect) struct CoreFacts {
     /// Paths in the base snap; `None` if it cannot be read.
     pub(in crate::inspect) paths: Option<BTreeSet<String>>,
     /// Warnings to print before building nodes from it.
-    pub(in crate::inspect) doubts: Vec<String>,
+    pub(in crate::inspect) warnings: Vec<String>,
 }
 
 /// Refuses an image that already holds a node, whose files could remain in the new one.
@@ -124,7 +124,7 @@ pub(super) fn check_gadget(
 }
 
 /// Returns a warning if the brand is not Canonical: such images are legitimate, but may lack what our method relies on.
-pub(super) fn foreign(model: &Model) -> Option<String> {
+pub(super) fn warning_about_brand(model: &Model) -> Option<String> {
     (!model.name.starts_with("canonical/")).then(|| {
         format!(
             "warning: the model {} is not Canonical's: this program does not know what its first boot does",

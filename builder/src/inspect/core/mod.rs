@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, Storage};
 
-use self::base::Known;
+use self::base::CoreFacts;
 use self::model::Model;
 use super::layout::{Layout, System};
 use super::os_release::OsRelease;
@@ -56,12 +56,12 @@ pub(super) fn recognize(storage: &Arc<dyn Storage>) -> Result<Option<CoreImage>>
     for partition in &partitions {
         let context = || format!("looking for Ubuntu Core in partition {}", partition.number);
         let core = match partition.kind {
-            PartitionKind::Fat => seed(partition, storage, partitions.len() == 1)
+            PartitionKind::Fat => find_seed(partition, storage, partitions.len() == 1)
                 .with_context(context)?
-                .map(|mut fat| seeded(&mut fat, partition, &partitions, storage))
+                .map(|mut fat| read_seed(&mut fat, partition, &partitions, storage))
                 .transpose(),
-            PartitionKind::Linux => writable(partition, storage)
-                .map(|mut ext4| old(&mut *ext4, partition, &partitions))
+            PartitionKind::Linux => find_writable(partition, storage)
+                .map(|mut ext4| read_writable(&mut *ext4, partition, &partitions))
                 .transpose(),
             PartitionKind::Other => Ok(None),
         };
@@ -74,7 +74,7 @@ pub(super) fn recognize(storage: &Arc<dyn Storage>) -> Result<Option<CoreImage>>
 
 /// Returns the seed partition of Core 20 and later. If there are other partitions (`alone` is false), an unreadable one is
 /// ignored.
-fn seed(
+fn find_seed(
     partition: &Partition,
     storage: &Arc<dyn Storage>,
     alone: bool,
@@ -88,15 +88,15 @@ fn seed(
 }
 
 /// Returns the writable partition of Core 16 and 18.
-fn writable(partition: &Partition, storage: &Arc<dyn Storage>) -> Option<Box<dyn ReadFs>> {
+fn find_writable(partition: &Partition, storage: &Arc<dyn Storage>) -> Option<Box<dyn ReadFs>> {
     let window = partition.window(storage).ok()?;
     let mut ext4 = diskimg::ext4::Ext4Reader::open(Arc::new(window)).ok()?;
     ext4.metadata("/system-data").ok()??;
     Some(Box::new(ext4))
 }
 
-/// Reads Core 20 and later.
-fn seeded(
+/// Reads an image of Core 20 and later, which is one seed partition.
+fn read_seed(
     seed: &mut dyn ReadFs,
     boot: &Partition,
     partitions: &[Partition],
@@ -113,8 +113,12 @@ fn seeded(
     })
 }
 
-/// Reads Core 16 and 18.
-fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) -> Result<CoreImage> {
+/// Reads an image of Core 16 and 18, which has a writable partition.
+fn read_writable(
+    ext4: &mut dyn ReadFs,
+    writable: &Partition,
+    partitions: &[Partition],
+) -> Result<CoreImage> {
     let model = read_model(ext4, &format!("{SNAPD}/seed/assertions/model"))?;
     let boot = partitions
         .iter()
@@ -167,11 +171,11 @@ impl CoreImage {
         &self,
         storage: &Arc<dyn Storage>,
         refusals: &mut Refusals,
-    ) -> Result<Known> {
+    ) -> Result<CoreFacts> {
         check_model(&self.model, refusals)?;
         let partition = self.writable.as_ref().unwrap_or(&self.boot);
         match &self.writable {
-            Some(writable) => self.check_old(&mut open_ext4(storage, writable)?, refusals),
+            Some(writable) => self.check_writable(&mut open_ext4(storage, writable)?, refusals),
             None => self.check_seed(&mut open_fat(storage, &self.boot)?, storage, refusals),
         }
         .with_context(|| format!("looking for Ubuntu Core in partition {}", partition.number))
@@ -182,7 +186,7 @@ impl CoreImage {
         seed: &mut dyn ReadFs,
         storage: &Arc<dyn Storage>,
         refusals: &mut Refusals,
-    ) -> Result<Known> {
+    ) -> Result<CoreFacts> {
         let table = PartitionTable::read(&**storage)?;
         refusals.check(self.check_partitions(&table.partitions))?;
         refusals.check(base::check_environment(seed, &self.system))?;
@@ -210,7 +214,11 @@ impl CoreImage {
         }
     }
 
-    fn check_old(&self, writable: &mut dyn ReadFs, refusals: &mut Refusals) -> Result<Known> {
+    fn check_writable(
+        &self,
+        writable: &mut dyn ReadFs,
+        refusals: &mut Refusals,
+    ) -> Result<CoreFacts> {
         refusals.check(check_state(writable))?;
         let payload = "/system-data/var/lib/misc/etcd-node";
         refusals.check(base::check_fresh(writable, payload))?;
@@ -222,18 +230,18 @@ impl CoreImage {
         fs: &mut dyn ReadFs,
         folder: &str,
         refusals: &mut Refusals,
-    ) -> Result<Known> {
+    ) -> Result<CoreFacts> {
         let paths = match &self.model.base {
             Some(base) => refusals.check(base::check_base(fs, folder, base))?,
             None => None,
         };
         let gadget = refusals.check(base::check_gadget(fs, folder, &self.model))?;
-        let doubts = base::foreign(&self.model)
+        let warnings = base::warning_about_brand(&self.model)
             .into_iter()
             .chain(gadget.flatten());
-        Ok(Known {
+        Ok(CoreFacts {
             paths,
-            doubts: doubts.collect(),
+            warnings: warnings.collect(),
         })
     }
 }
