@@ -1,4 +1,4 @@
-//! The requests to a registry, with its login, and repeated while the trouble may pass.
+//! Sends requests to a registry, with its login, and repeats those whose failure may be temporary.
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -20,14 +20,14 @@ use super::challenge::Challenge;
 use super::login::RegistryLogin;
 use crate::failure::Kind;
 
-/// The number of attempts without headway.
+/// The number of attempts without progress.
 const ATTEMPTS: u32 = 5;
 /// The pause after the first failed attempt; each further one is three times as long.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause that a registry can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// The headway that makes a failure the first one again.
-const HEADWAY: u64 = 1 << 20;
+/// The bytes of progress after which a failure counts as the first one again.
+const PROGRESS: u64 = 1 << 20;
 /// The greatest length of an answer with a token.
 const TOKEN_LIMIT: u64 = 1 << 20;
 
@@ -43,15 +43,15 @@ pub(super) struct RegistryClient {
     proof: RefCell<Option<HeaderValue>>,
 }
 
-/// A request.
-pub(super) struct Ask {
+/// A request, which can be sent several times.
+pub(super) struct RegistryRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, String)>,
     pub(super) body: Vec<u8>,
 }
 
-impl Ask {
+impl RegistryRequest {
     /// Creates a request without a body.
     pub(super) fn new(method: Method, url: Url) -> Self {
         Self {
@@ -110,28 +110,38 @@ impl RegistryClient {
     }
 
     /// Sends a request once; if the registry asks for a login, a second time with it.
-    pub(super) fn send(&self, doing: &str, ask: &Ask) -> Result<Response, RegistryFailure> {
-        let response = self.send_as_known(doing, ask)?;
+    pub(super) fn send(
+        &self,
+        doing: &str,
+        request: &RegistryRequest,
+    ) -> Result<Response, RegistryFailure> {
+        let response = self.send_once(doing, request)?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         self.log_in(doing, &response)?;
-        self.send_as_known(doing, ask)
+        self.send_once(doing, request)
     }
 
-    fn send_as_known(&self, doing: &str, ask: &Ask) -> Result<Response, RegistryFailure> {
-        let mut request = self.http.request(ask.method.clone(), ask.url.clone());
-        for (name, value) in &ask.headers {
-            request = request.header(name, value);
+    fn send_once(
+        &self,
+        doing: &str,
+        request: &RegistryRequest,
+    ) -> Result<Response, RegistryFailure> {
+        let mut builder = self
+            .http
+            .request(request.method.clone(), request.url.clone());
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
         }
         // A registry may name any server for an upload; only the registry itself gets the proof.
         if let Some(proof) = &*self.proof.borrow()
-            && ask.url.origin() == self.base.origin()
+            && request.url.origin() == self.base.origin()
         {
-            request = request.header(AUTHORIZATION, proof);
+            builder = builder.header(AUTHORIZATION, proof);
         }
-        let sent = request.body(ask.body.clone()).send();
-        sent.map_err(|error| trouble(doing, &error))
+        let sent = builder.body(request.body.clone()).send();
+        sent.map_err(|error| classify(doing, &error))
     }
 
     /// Gets what the registry asks for.
@@ -190,8 +200,8 @@ impl RegistryClient {
         if let Some(login) = &self.login {
             request = request.header(AUTHORIZATION, basic(login));
         }
-        let sent = request.send().map_err(|error| trouble(doing, &error))?;
-        let answer = small(accepted(doing, sent)?, TOKEN_LIMIT)?;
+        let sent = request.send().map_err(|error| classify(doing, &error))?;
+        let answer = read_limited(accepted(doing, sent)?, TOKEN_LIMIT)?;
         let answer: Answer = serde_json::from_slice(&answer).map_err(|_| no_token())?;
         let tokens = [answer.token, answer.access_token].map(|token| token.map(Zeroizing::new));
         let mut tokens = tokens.into_iter().flatten();
@@ -199,8 +209,9 @@ impl RegistryClient {
         Ok(token.ok_or_else(no_token)?)
     }
 
-    /// Repeats an attempt while it fails for a reason that may pass. It also returns how far it has come.
-    pub(super) fn persist<T>(
+    /// Repeats an attempt while it fails for a reason that may be temporary. An attempt also returns how many bytes have arrived: progress
+    /// makes the next failure count as the first one again.
+    pub(super) fn retry<T>(
         doing: &str,
         mut attempt: impl FnMut() -> (Result<T, RegistryFailure>, u64),
     ) -> Result<T> {
@@ -213,7 +224,7 @@ impl RegistryClient {
                 Err(RegistryFailure::Passing(reason)) => (reason, Duration::ZERO),
                 Err(RegistryFailure::Busy(reason, wanted)) => (reason, wanted),
             };
-            failures = match at >= furthest + HEADWAY {
+            failures = match at >= furthest + PROGRESS {
                 true => 1,
                 false => failures + 1,
             };
@@ -227,8 +238,8 @@ impl RegistryClient {
     }
 }
 
-/// Reads a small answer.
-pub(super) fn small(response: Response, limit: u64) -> Result<Vec<u8>, RegistryFailure> {
+/// Reads an answer of at most `limit` bytes.
+pub(super) fn read_limited(response: Response, limit: u64) -> Result<Vec<u8>, RegistryFailure> {
     let place = response.url().to_string();
     let mut bytes = Vec::new();
     let read = response.take(limit + 1).read_to_end(&mut bytes);
@@ -248,7 +259,7 @@ fn basic(login: &RegistryLogin) -> String {
 }
 
 /// Classifies a failed request; an error in the address itself is final.
-fn trouble(doing: &str, error: &reqwest::Error) -> RegistryFailure {
+fn classify(doing: &str, error: &reqwest::Error) -> RegistryFailure {
     match error.is_builder() || error.is_redirect() {
         true => RegistryFailure::Final(gave_up(doing, &reason(error))),
         false => RegistryFailure::Passing(reason(error)),

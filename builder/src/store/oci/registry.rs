@@ -11,7 +11,7 @@ use reqwest::{Method, StatusCode};
 use super::super::blob::Blob;
 use super::address::Reference;
 use super::answer::{RegistryFailure, accepted};
-use super::client::{Ask, RegistryClient, small};
+use super::client::{RegistryClient, RegistryRequest, read_limited};
 use super::login::RegistryLogin;
 use super::manifest::MANIFEST;
 use crate::cli::StoreAccess;
@@ -54,15 +54,15 @@ impl Registry {
         let url = self
             .client
             .url(&format!("manifests/{}", reference.manifest()));
-        let ask = Ask::new(Method::GET, url).with(ACCEPT, MANIFEST);
+        let request = RegistryRequest::new(Method::GET, url).with(ACCEPT, MANIFEST);
         let read = || {
-            let response = self.client.send(&doing, &ask)?;
+            let response = self.client.send(&doing, &request)?;
             match response.status() {
                 StatusCode::NOT_FOUND => Ok(None),
-                _ => small(accepted(&doing, response)?, MANIFEST_LIMIT).map(Some),
+                _ => read_limited(accepted(&doing, response)?, MANIFEST_LIMIT).map(Some),
             }
         };
-        let bytes = RegistryClient::persist(&doing, || (read(), 0))?;
+        let bytes = RegistryClient::retry(&doing, || (read(), 0))?;
         let found = bytes.as_ref().map(hex::sha256);
         match (found, reference.digest()) {
             (Some(found), Some(wanted)) if found != wanted => Err(Kind::Verification.error(
@@ -78,10 +78,10 @@ impl Registry {
         let doing = format!("writing {}", self.reference);
         let name = self.reference.manifest();
         let url = self.client.url(&format!("manifests/{name}"));
-        let mut ask = Ask::new(Method::PUT, url).with(CONTENT_TYPE, MANIFEST);
-        bytes.clone_into(&mut ask.body);
-        let write = || accepted(&doing, self.client.send(&doing, &ask)?).map(drop);
-        RegistryClient::persist(&doing, || (write(), 0))?;
+        let mut request = RegistryRequest::new(Method::PUT, url).with(CONTENT_TYPE, MANIFEST);
+        bytes.clone_into(&mut request.body);
+        let write = || accepted(&doing, self.client.send(&doing, &request)?).map(drop);
+        RegistryClient::retry(&doing, || (write(), 0))?;
         let pinned = self.reference.at(&hex::sha256(bytes));
         match self.manifest(&pinned)? {
             Some(_) => Ok(pinned),
@@ -95,15 +95,15 @@ impl Registry {
     /// Returns the size of a blob, or `None` if the repository does not have it.
     pub(super) fn size(&self, blob: &Blob) -> Result<Option<u64>> {
         let doing = format!("looking for {}", self.place_of(blob));
-        let ask = Ask::new(Method::HEAD, self.client.url(&path(blob)));
+        let request = RegistryRequest::new(Method::HEAD, self.client.url(&path(blob)));
         let look = || {
-            let response = self.client.send(&doing, &ask)?;
+            let response = self.client.send(&doing, &request)?;
             if response.status() == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
             Ok(length(&accepted(&doing, response)?))
         };
-        RegistryClient::persist(&doing, || (look(), 0))
+        RegistryClient::retry(&doing, || (look(), 0))
     }
 
     /// Reads a blob to its end, whatever its bytes are. A broken connection is continued where it broke.
@@ -111,7 +111,7 @@ impl Registry {
         let doing = format!("reading {}", self.place_of(blob));
         let mut writer = DigestWriter::new(to);
         let mut at = 0;
-        RegistryClient::persist(&doing, || {
+        RegistryClient::retry(&doing, || {
             let read = self.read_rest(&doing, blob, &mut at, &mut writer);
             (read, at)
         })?;
@@ -125,11 +125,11 @@ impl Registry {
         at: &mut u64,
         to: &mut dyn Write,
     ) -> Result<(), RegistryFailure> {
-        let mut ask = Ask::new(Method::GET, self.client.url(&path(blob)));
+        let mut request = RegistryRequest::new(Method::GET, self.client.url(&path(blob)));
         if *at > 0 {
-            ask = ask.with(RANGE, format!("bytes={at}-"));
+            request = request.with(RANGE, format!("bytes={at}-"));
         }
-        let response = self.client.send(doing, &ask)?;
+        let response = self.client.send(doing, &request)?;
         if response.status() == StatusCode::NOT_FOUND {
             let hint = "build into this repository again";
             return Err(Kind::Verification

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::blob::Blob;
 use super::super::staging::Journal;
 use super::answer::{RegistryFailure, accepted};
-use super::client::{Ask, RegistryClient};
+use super::client::{RegistryClient, RegistryRequest};
 use super::registry::Registry;
 use crate::failure::Kind;
 use crate::progress::Task;
@@ -49,7 +49,7 @@ impl Registry {
         let earlier = journal.and_then(Journal::read::<Begun>);
         let mut begun = earlier.filter(|earlier| earlier.place == place);
         let mut is_first = begun.is_none();
-        let done = RegistryClient::persist(&doing, || {
+        let done = RegistryClient::retry(&doing, || {
             // After a failure, only the registry knows what it has.
             if !is_first {
                 match self.size(blob) {
@@ -87,11 +87,11 @@ impl Registry {
             task.at(upload.at);
             let part = part(from, upload.at, self.part.get().min(blob.size - upload.at))?;
             let end = upload.at + part.len() as u64;
-            let mut ask = Ask::new(Method::PATCH, url(doing, &upload.location)?)
+            let mut request = RegistryRequest::new(Method::PATCH, url(doing, &upload.location)?)
                 .with(CONTENT_TYPE, "application/octet-stream")
                 .with(CONTENT_RANGE, format!("{}-{}", upload.at, end - 1));
-            ask.body = part;
-            let response = self.client.send(doing, &ask)?;
+            request.body = part;
+            let response = self.client.send(doing, &request)?;
             if is_too_long(response.status()) && self.part.replace(SMALL_PART) > SMALL_PART {
                 *begun = None;
                 return Err(RegistryFailure::Passing(
@@ -113,7 +113,9 @@ impl Registry {
         let mut last = url(doing, &upload.location)?;
         let digest = format!("sha256:{}", blob.sha256);
         last.query_pairs_mut().append_pair("digest", &digest);
-        let response = self.client.send(doing, &Ask::new(Method::PUT, last))?;
+        let response = self
+            .client
+            .send(doing, &RegistryRequest::new(Method::PUT, last))?;
         if is_forgotten(response.status()) {
             *begun = None;
             return Err(RegistryFailure::Passing(
@@ -128,8 +130,8 @@ impl Registry {
 
     /// Begins an upload.
     fn begin(&self, doing: &str, blob: &Blob) -> Result<Begun, RegistryFailure> {
-        let ask = Ask::new(Method::POST, self.client.url("blobs/uploads/"));
-        let response = accepted(doing, self.client.send(doing, &ask)?)?;
+        let request = RegistryRequest::new(Method::POST, self.client.url("blobs/uploads/"));
+        let response = accepted(doing, self.client.send(doing, &request)?)?;
         Ok(Begun {
             place: self.place_of(blob),
             location: next(doing, &response)?,
@@ -144,17 +146,19 @@ impl Registry {
             sha256: String::new(),
             size: 0,
         };
-        let begun = RegistryClient::persist(&doing, || (self.begin(&doing, &nothing), 0))?;
+        let begun = RegistryClient::retry(&doing, || (self.begin(&doing, &nothing), 0))?;
         if let Ok(url) = url(&doing, &begun.location) {
-            let _ = self.client.send(&doing, &Ask::new(Method::DELETE, url));
+            let _ = self
+                .client
+                .send(&doing, &RegistryRequest::new(Method::DELETE, url));
         }
         Ok(())
     }
 
     /// Asks the registry how much of an upload it has; `None` if it must begin again.
     fn known(&self, doing: &str, begun: Begun) -> Option<Begun> {
-        let ask = Ask::new(Method::GET, url(doing, &begun.location).ok()?);
-        let response = self.client.send(doing, &ask).ok()?;
+        let request = RegistryRequest::new(Method::GET, url(doing, &begun.location).ok()?);
+        let response = self.client.send(doing, &request).ok()?;
         let response = accepted(doing, response).ok()?;
         let range = response.headers().get(RANGE)?.to_str().ok()?;
         let last: u64 = range.strip_prefix("0-")?.parse().ok()?;
