@@ -86,7 +86,7 @@ pub(super) fn majority(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
     switched_on(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.wipe(0)?;
     lab.wipe(1)?;
     lab.start_all()?;
@@ -118,7 +118,7 @@ fn is_on(lab: &Lab) -> Option<bool> {
 }
 
 fn is_certainly_on(lab: &Lab) -> Result<bool> {
-    lab.insist(|client| client.has_authentication(lab.nodes[0].address()))
+    lab.retry(|client| client.has_authentication(lab.nodes[0].address()))
 }
 
 /// Sets Patroni's password as an operator does, who tries again while the members elect a leader.

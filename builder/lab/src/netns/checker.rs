@@ -75,11 +75,11 @@ impl Lab {
         self.same_data(&serving)
     }
 
-    /// Checks that every node that serves has every acknowledged write. Clients are quiet meanwhile.
+    /// Checks that every node that serves has every acknowledged write. Clients are paused meanwhile.
     pub(super) fn has_every_write(&mut self) -> Result<()> {
-        self.hush();
+        self.pause_clients();
         self.every_write(&self.serving(WAITING))?;
-        self.loud();
+        self.resume_clients();
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Lab {
     fn every_write(&self, serving: &BTreeMap<usize, Served>) -> Result<()> {
         for index in serving.keys() {
             let address = self.nodes[*index].address();
-            let found = self.insist(|client| client.all(address))?;
+            let found = self.retry(|client| client.all(address))?;
             let found: BTreeMap<String, String> = found.into_iter().collect();
             let ledger = self.traffic.ledger();
             let lost = ledger
@@ -238,7 +238,7 @@ impl Lab {
         let addresses = || serving.keys().map(|at| self.nodes[*at].address());
         let mut revisions = Vec::new();
         for address in addresses() {
-            let (header, _) = self.insist(|client| client.get(address, "probe"))?;
+            let (header, _) = self.retry(|client| client.get(address, "probe"))?;
             revisions.push(header.revision);
         }
         let Some(lowest) = revisions.into_iter().min() else {
@@ -247,7 +247,7 @@ impl Lab {
         let mut hashes = BTreeMap::new();
         for index in serving.keys() {
             let address = self.nodes[*index].address();
-            let hash = self.insist(|client| client.hash(address, lowest))?;
+            let hash = self.retry(|client| client.hash(address, lowest))?;
             hashes.insert(self.nodes[*index].name(), hash);
         }
         if hashes.values().collect::<BTreeSet<_>>().len() > 1 {

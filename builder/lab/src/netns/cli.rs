@@ -110,7 +110,7 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
         names.len(),
         plan.jobs,
         options.seed,
-        pace::delay()
+        pace::processor_factor()
     ));
     let sum = runner::run(&plan, names)?;
     let seconds = start.elapsed().as_secs();
@@ -128,7 +128,7 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
 
 /// Runs one scenario inside its namespaces.
 fn scenario(name: &str, images: &Path) -> Result<ExitCode> {
-    enclosure::furnish()?;
+    enclosure::mount_run()?;
     let seed = name.strip_prefix("random-").map(str::parse).transpose()?;
     let sabotage = sabotage::find(name);
     let known = SCENARIOS.iter().find(|scenario| scenario.name == name);

@@ -103,7 +103,7 @@ pub(super) struct LostWrites {
 }
 
 /// In a healthy cluster of three, only `later` and `copied` have acknowledged some writes. `copied` gets an earlier copy of its card
-/// back and serves with `behind`, and `later` returns. Clients are quiet from the moment when the writes are lost.
+/// back and serves with `behind`, and `later` returns. Clients are paused from the moment when the writes are lost.
 pub(super) fn forget(lab: &mut Lab, nodes: [usize; 3]) -> Result<LostWrites> {
     let forgotten = replace(lab, nodes)?;
     for node in forgotten.others {
@@ -120,11 +120,11 @@ pub(super) fn forget(lab: &mut Lab, nodes: [usize; 3]) -> Result<LostWrites> {
 /// As [`forget`], until `copied` has its earlier copy back and all members are off. The ledger has only the writes that all of them have.
 fn replace(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<LostWrites> {
     let copy = copy_of(lab, copied)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     let before = lab.traffic.ledger().acknowledged.clone();
     lab.cut(behind)?;
     // More than the others agree on in order to elect a leader.
-    lab.gather(80)?;
+    lab.write_and_pause(80)?;
     let writes = lab
         .traffic
         .paused(|ledger| std::mem::replace(&mut ledger.acknowledged, before));
@@ -140,7 +140,7 @@ fn replace(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<LostWri
 
 /// Gives up the later writes: those are lost, and no other.
 pub(super) fn give_up(lab: &mut Lab, forgotten: &LostWrites) -> Result<()> {
-    lab.loud();
+    lab.resume_clients();
     lab.type_at(forgotten.later, GIVE_UP)?;
     lab.wait_for_members(&Wanted::everyone())?;
     lab.has_every_write()
@@ -158,8 +158,8 @@ pub(super) fn keep(lab: &mut Lab, forgotten: LostWrites) -> Result<()> {
     lab.type_at(later, FORCE)?;
     lab.says(later, "beginning anew with this node's data")?;
     let address = lab.nodes[later].address();
-    lab.insist(|client| client.put(address, "probe", "written"))?;
-    lab.loud();
+    lab.retry(|client| client.put(address, "probe", "written"))?;
+    lab.resume_clients();
     for node in others {
         lab.type_at(node, "sudo systemctl start etcd")?;
     }

@@ -53,8 +53,8 @@ fn possible() -> Result<&'static [&'static str]> {
     )
 }
 
-/// Mounts a private `/run` inside the namespaces.
-pub(super) fn furnish() -> Result<()> {
+/// Mounts a private `/run`. Fails outside the namespaces.
+pub(super) fn mount_run() -> Result<()> {
     if rustix::process::getpid().as_raw_nonzero().get() != 1 {
         bail!("this command is a part of `lab`; run `cargo xtask lab`");
     }

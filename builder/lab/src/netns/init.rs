@@ -269,7 +269,7 @@ impl Init {
         command.env("NOTIFY_SOCKET", SOCKET).env("LANG", "C.UTF-8");
         command.envs(GO_RUNTIME);
         command.envs(clock::settings());
-        command.env(pace::VARIABLE, pace::delay().to_string());
+        command.env(pace::VARIABLE, pace::processor_factor().to_string());
         command.envs(
             self.unit
                 .environment

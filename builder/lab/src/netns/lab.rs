@@ -10,7 +10,7 @@ use super::client::LabClient;
 use super::history::History;
 use super::links::Links;
 use super::node::{self, LabNode};
-use super::pace::slowness;
+use super::pace::time_factor;
 use super::traffic::Traffic;
 use super::violation::{Invariant, violated};
 use crate::rng::Rng;
@@ -31,7 +31,7 @@ pub(super) struct Lab {
     pub(super) client: LabClient,
     pub(super) traffic: Traffic,
     /// Whether clients send nothing, whichever nodes are on.
-    quiet: bool,
+    clients_are_paused: bool,
     pub(super) rng: Rng,
     pub(super) faults: u64,
     /// The time within which every node must be a member after all repairs, on a machine with nothing else to do. etcd itself
@@ -57,7 +57,7 @@ impl Lab {
             links,
             history,
             client,
-            quiet: false,
+            clients_are_paused: false,
             rng: Rng::new(seed),
             faults: 0,
             bound: Duration::from_mins(1),
@@ -108,11 +108,11 @@ impl Lab {
 
     /// Returns whether this time has passed since `start`. It grows with the machine's load, as long as that lasts.
     pub(super) fn has_passed(&self, time: Duration, start: Duration) -> bool {
-        self.history.elapsed() > start + time.mul_f64(slowness())
+        self.history.elapsed() > start + time.mul_f64(time_factor())
     }
 
     /// Repeats a request until it is answered: a busy member answers late, and one without a leader does not answer.
-    pub(super) fn insist<T>(&self, request: impl Fn(&LabClient) -> Result<T>) -> Result<T> {
+    pub(super) fn retry<T>(&self, request: impl Fn(&LabClient) -> Result<T>) -> Result<T> {
         let start = self.history.elapsed();
         loop {
             let waited = self.history.elapsed().saturating_sub(start);
@@ -133,19 +133,19 @@ impl Lab {
         self.history.add(text);
     }
 
-    /// Stops the clients until [`Self::loud`].
-    pub(super) fn hush(&mut self) {
-        self.quiet = true;
+    /// Stops the clients until [`Self::resume_clients`].
+    pub(super) fn pause_clients(&mut self) {
+        self.clients_are_paused = true;
         self.announce();
         self.traffic.paused(|_| ());
     }
 
-    /// Stops the clients until [`Self::loud`], after this many more writes, and waits until every node has recorded that the last one is
+    /// Stops the clients until [`Self::resume_clients`], after this many more writes, and waits until every node has recorded that the last one is
     /// agreed on: etcd that is forced before drops it.
-    pub(super) fn gather(&mut self, writes: usize) -> Result<()> {
-        self.loud();
+    pub(super) fn write_and_pause(&mut self, writes: usize) -> Result<()> {
+        self.resume_clients();
         self.wait_for_writes(writes)?;
-        self.quiet()?;
+        self.pause_clients_in_sync()?;
         self.pass(Duration::from_secs(1))
     }
 
@@ -165,25 +165,28 @@ impl Lab {
         Ok(())
     }
 
-    /// Stops the clients until [`Self::loud`], and waits until every node that is on has applied every write.
-    pub(super) fn quiet(&mut self) -> Result<()> {
-        self.hush();
+    /// Stops the clients until [`Self::resume_clients`], and waits until every node that is on has applied every write.
+    pub(super) fn pause_clients_in_sync(&mut self) -> Result<()> {
+        self.pause_clients();
         for node in self.nodes.iter().filter(|node| node.is_on()) {
             let address = node.address();
-            self.insist(|client| client.put(address, "probe", "written"))?;
+            self.retry(|client| client.put(address, "probe", "written"))?;
         }
         Ok(())
     }
 
     /// Lets the clients write and read.
-    pub(super) fn loud(&mut self) {
-        self.quiet = false;
+    pub(super) fn resume_clients(&mut self) {
+        self.clients_are_paused = false;
         self.announce();
     }
 
     /// Updates the clients' list of nodes that are on.
     pub(super) fn announce(&self) {
-        let on = self.nodes.iter().filter(|node| node.is_on() && !self.quiet);
+        let on = self
+            .nodes
+            .iter()
+            .filter(|node| node.is_on() && !self.clients_are_paused);
         let nodes: Vec<(String, IpAddr)> = on.map(|node| (node.name(), node.address())).collect();
         self.traffic.nodes(nodes);
     }

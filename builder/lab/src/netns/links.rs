@@ -84,7 +84,7 @@ impl Links {
     }
 
     /// Cuts the connection between two nodes in one direction: `to` receives nothing from `from`.
-    pub(super) fn deafen(&mut self, from: usize, to: usize) -> Result<()> {
+    pub(super) fn cut_one_way(&mut self, from: usize, to: usize) -> Result<()> {
         self.cut.insert((from, to));
         self.apply()
     }

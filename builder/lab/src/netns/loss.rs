@@ -67,7 +67,7 @@ pub(super) fn swap(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
 pub(super) fn lose_the_majority(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     lab.allow_four_to_rejoin();
     breathe(lab, losses)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     let (start, count) = (any(lab), lab.nodes.len());
     let lost: Vec<usize> = (0..=count / 2).map(|at| (start + at) % count).collect();
     for node in &lost {

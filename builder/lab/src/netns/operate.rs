@@ -178,7 +178,7 @@ impl Lab {
     /// Repairs the network and the disks, and switches the nodes in `on` on.
     pub(super) fn repair(&mut self, on: &[usize]) -> Result<()> {
         self.history.add("repair everything");
-        self.loud();
+        self.resume_clients();
         self.links.heal()?;
         for index in self.all() {
             self.free(index)?;
@@ -198,11 +198,11 @@ impl Lab {
     }
 
     /// Cuts the connection between two nodes.
-    pub(super) fn part(&mut self, one: usize, other: usize) -> Result<()> {
+    pub(super) fn disconnect(&mut self, one: usize, other: usize) -> Result<()> {
         let [a, b] = [one, other].map(|index| self.nodes[index].name());
         self.fault(&format!("cut the connection between {a} and {b}"));
-        self.links.deafen(one, other)?;
-        self.links.deafen(other, one)
+        self.links.cut_one_way(one, other)?;
+        self.links.cut_one_way(other, one)
     }
 
     /// Types a command at a node's shell, as a logged-in operator does.
@@ -275,7 +275,7 @@ impl Lab {
             self.says(on[0], "beginning anew with this node's data")?;
             self.type_at_all(&others, "sudo systemctl start etcd")?;
         }
-        self.loud();
+        self.resume_clients();
         Ok(())
     }
 

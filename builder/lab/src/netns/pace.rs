@@ -1,10 +1,10 @@
-//! How long things take on this machine now, compared with an idle one that is as fast as ours.
+//! Scales the laboratory's times to this machine: to the speed of its processors, and to its load at the moment.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The variable by which a process learns [`delay`] from the one that started it.
+/// The environment variable in which a process gets [`processor_factor`] from the one that started it.
 pub(super) const VARIABLE: &str = "LAB_DELAY";
 
 /// The steps of a piece of work, and the time that it takes on the machine on which the laboratory's times were chosen.
@@ -15,19 +15,19 @@ const TRIALS: u32 = 60;
 
 /// How many tasks for each processor are ready to run while scenarios run as fast as they should.
 const BUSY: f64 = 6.0;
-/// How many may be ready when another scenario starts. More scenarios would end no sooner, and the time limits of etcd do not
-/// grow with the load.
-const CROWD: f64 = 4.0;
-/// Over how many looks [`Crowd`] averages.
-const LOOKS: f64 = 100.0;
+/// How many tasks for each processor may be ready when another scenario starts. With more, the scenarios would not end sooner, and the
+/// time limits of etcd do not grow with the load.
+const FULL: f64 = 4.0;
+/// The number of samples over which [`RunQueue`] averages.
+const SAMPLES: f64 = 100.0;
 
-/// Returns by which factor everything may take longer, at least 1. It grows with the load, as long as that lasts.
-pub(super) fn slowness() -> f64 {
-    delay() * (field(0) / BUSY / processors_f64()).clamp(1.0, 8.0)
+/// Returns the factor by which times are multiplied now, at least 1. It grows with the load, as long as that lasts.
+pub(super) fn time_factor() -> f64 {
+    processor_factor() * (field(0) / BUSY / processors_f64()).clamp(1.0, 8.0)
 }
 
-/// Returns by which factor this machine's processors are slower than those of the laboratory's authors.
-pub(super) fn delay() -> f64 {
+/// Returns the factor by which this machine's processors are slower than those of the machine that [`REFERENCE`] is from, 1 to 4.
+pub(super) fn processor_factor() -> f64 {
     static DELAY: OnceLock<f64> = OnceLock::new();
     let inherited = || std::env::var(VARIABLE).ok()?.parse().ok();
     *DELAY.get_or_init(|| inherited().unwrap_or_else(measured))
@@ -54,18 +54,18 @@ fn work() -> u64 {
     state
 }
 
-/// How many tasks of this machine are ready to run, on average over the last looks.
+/// How many tasks of this machine are ready to run, on average over the last samples.
 #[derive(Debug, Default)]
-pub(super) struct Crowd(f64);
+pub(super) struct RunQueue(f64);
 
-impl Crowd {
-    pub(super) fn look(&mut self) {
-        self.0 += (field(3) - self.0) / LOOKS;
+impl RunQueue {
+    pub(super) fn sample(&mut self) {
+        self.0 += (field(3) - self.0) / SAMPLES;
     }
 
     /// Returns whether one more scenario would only wait for the others.
-    pub(super) fn is_dense(&self) -> bool {
-        self.0 > CROWD * processors_f64()
+    pub(super) fn is_full(&self) -> bool {
+        self.0 > FULL * processors_f64()
     }
 }
 

@@ -167,11 +167,11 @@ fn part(lab: &mut Lab) -> Result<()> {
     }
     if lab.rng.percent(50) {
         for other in others {
-            lab.part(node, other)?;
+            lab.disconnect(node, other)?;
         }
     } else {
         let other = others[lab.rng.index(others.len())];
-        lab.part(node, other)?;
+        lab.disconnect(node, other)?;
     }
     lab.pass_up_to(2000)?;
     if lab.rng.percent(70) {

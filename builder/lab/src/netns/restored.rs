@@ -77,7 +77,7 @@ fn begin_again(lab: &mut Lab) -> Result<String> {
     lab.pass(A_WHILE)?;
     let snapshot = Path::new("/run/lab/snapshot.db");
     let node = lab.nodes[1].address();
-    let kept = lab.insist(|client| {
+    let kept = lab.retry(|client| {
         lab.traffic.paused(|ledger| {
             // A member that answers a read has applied every write that was acknowledged before.
             client.get(node, "probe")?;
@@ -97,7 +97,7 @@ fn begin_again(lab: &mut Lab) -> Result<String> {
 
 /// Checks that no revision is used again that clients have seen.
 fn is_raised(lab: &Lab) -> Result<()> {
-    let (header, _) = lab.insist(|client| client.get(lab.nodes[0].address(), "probe"))?;
+    let (header, _) = lab.retry(|client| client.get(lab.nodes[0].address(), "probe"))?;
     match header.revision > RAISED {
         true => Ok(()),
         false => violated(

@@ -21,13 +21,13 @@ const A_WHILE: Duration = Duration::from_secs(3);
 pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     for node in 0..3 {
         lab.wipe(node)?;
     }
     lab.start_all()?;
     lab.says(0, "run on ")?;
-    lab.part(3, 4)?;
+    lab.disconnect(3, 4)?;
     lab.pass(A_WHILE)?;
     lab.follow_advice(0)?;
     lab.pass(A_WHILE)?;
@@ -100,7 +100,7 @@ pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
 /// All cards hold another cluster's data: nodes flashed with these images must not adopt it.
 pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     flash_all(lab, "other")?;
     lab.use_set("other")?;
     lab.traffic.paused(|ledger| ledger.acknowledged.clear());
@@ -311,7 +311,7 @@ pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
 /// One 3.4 member answers `member list` by itself, which is no majority.
 pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.wipe(1)?;
     lab.wipe(2)?;
     lab.start_all()?;
@@ -387,6 +387,6 @@ pub(super) fn wipe_all(lab: &mut Lab) -> Result<()> {
 
 /// Returns the member list according to etcd1.
 fn members(lab: &Lab) -> Result<Vec<ListedMember>> {
-    let (_, members) = lab.insist(|client| client.members(lab.nodes[0].address()))?;
+    let (_, members) = lab.retry(|client| client.members(lab.nodes[0].address()))?;
     Ok(members)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::enclosure::enclosed;
 use super::history::say;
 use super::images::Images;
-use super::pace::{self, Crowd, processors, slowness};
+use super::pace::{self, RunQueue, processors, time_factor};
 
 /// The time after which a scenario counts as hanging.
 const LIMIT: Duration = Duration::from_mins(7);
@@ -54,19 +54,19 @@ pub(super) fn run(plan: &RunOptions, names: Vec<String>) -> Result<Totals> {
     let mut waiting = names.into_iter();
     let mut running: Vec<Running> = Vec::new();
     let mut sum = Totals::default();
-    let mut crowd = Crowd::default();
+    let mut queue = RunQueue::default();
     loop {
         let go_on = plan.keep_going || sum.failures.is_empty();
         let is_new = |scenario: &Running| scenario.start.elapsed() < BEGINNING;
         while go_on
             && running.len() < plan.jobs
             && !running.iter().any(is_new)
-            && (running.len() < processors() || !crowd.is_dense())
+            && (running.len() < processors() || !queue.is_full())
         {
             let Some(name) = waiting.next() else { break };
             running.push(start(plan, name)?);
         }
-        crowd.look();
+        queue.sample();
         if running.is_empty() || !go_on {
             // Scenarios that still run end with this process.
             return Ok(sum);
@@ -75,7 +75,7 @@ pub(super) fn run(plan: &RunOptions, names: Vec<String>) -> Result<Totals> {
         for mut scenario in std::mem::take(&mut running) {
             match scenario.process.try_wait()? {
                 Some(status) => finished(&scenario, status, &mut sum)?,
-                None if scenario.start.elapsed() > LIMIT.mul_f64(slowness()) => {
+                None if scenario.start.elapsed() > LIMIT.mul_f64(time_factor()) => {
                     scenario.process.kill()?;
                     let status = scenario.process.wait()?;
                     finished(&scenario, status, &mut sum)?;
@@ -92,7 +92,7 @@ fn start(plan: &RunOptions, name: String) -> Result<Running> {
     let process = enclosed()?
         .args(["scenario", &name])
         .arg(&plan.images.folder)
-        .env(pace::VARIABLE, pace::delay().to_string())
+        .env(pace::VARIABLE, pace::processor_factor().to_string())
         .stderr(output.try_clone()?)
         .stdout(output)
         .spawn()

@@ -184,7 +184,7 @@ fn reboot_all(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Waits until everybody is a member of the cluster that serves, while clients are quiet: they would see at once what it lacks.
+/// Waits until everybody is a member of the cluster that serves, while the clients are paused: they would immediately see what it lacks.
 fn all_join(lab: &mut Lab) -> Result<()> {
     lab.start_all()?;
     lab.wait_for_members(&Wanted::everyone())?;

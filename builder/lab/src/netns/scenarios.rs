@@ -304,8 +304,8 @@ fn all_rebooted(lab: &mut Lab) -> Result<()> {
 fn a_parted_leader(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     for node in 0..3 {
-        lab.part(node, (node + 1) % 3)?;
-        lab.part(node, (node + 2) % 3)?;
+        lab.disconnect(node, (node + 1) % 3)?;
+        lab.disconnect(node, (node + 2) % 3)?;
         lab.pass(Duration::from_millis(2500))?;
         lab.links.heal()?;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::pace::slowness;
+use super::pace::time_factor;
 
 /// The factor by which the pauses of scripts and of the unit are shortened.
 pub(super) const SPEED: u32 = 10;
@@ -29,7 +29,7 @@ pub(super) fn timeout(arguments: &[String]) -> Result<ExitCode> {
     let at = arguments.iter().position(|word| !word.starts_with('-'));
     let at = at.context("timeout: no limit given")?;
     let limit = seconds(&arguments[at])?;
-    let limit = (limit / LIMIT_SPEED).mul_f64(slowness()).min(limit);
+    let limit = (limit / LIMIT_SPEED).mul_f64(time_factor()).min(limit);
     let error = Command::new("/usr/bin/timeout")
         .args(&arguments[..at])
         .arg(limit.as_secs_f64().to_string())

@@ -78,14 +78,14 @@ pub(super) fn forced_is_first(lab: &mut Lab) -> Result<()> {
 /// Forces etcd1 and cuts its power. The others acknowledge writes without it.
 fn others_serve(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.cut_all()?;
     force(lab, 0)?;
     lab.pass(A_WHILE)?;
     lab.cut(0)?;
     serve(lab, &[1, 2])?;
     // More than the forced one adds to its log.
-    lab.gather(80)
+    lab.write_and_pause(80)
 }
 
 /// Switches members on, and waits until they serve.
@@ -103,7 +103,7 @@ fn serve(lab: &mut Lab, nodes: &[usize]) -> Result<()> {
 pub(super) fn beside_a_former_self(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.traffic.stop();
     lab.cut_all()?;
     force(lab, 0)?;
@@ -127,7 +127,7 @@ pub(super) fn beside_a_former_self(lab: &mut Lab) -> Result<()> {
 pub(super) fn two_pairs(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.traffic.stop();
     lab.cut_all()?;
     for (forced, wiped, others) in [(0, 3, [1, 2, 4]), (1, 2, [0, 3, 4])] {
@@ -151,7 +151,7 @@ pub(super) fn two_pairs(lab: &mut Lab) -> Result<()> {
 pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
     force_both(lab, A_WHILE)?;
     lab.cut(1)?;
-    lab.part(0, 1)?;
+    lab.disconnect(0, 1)?;
     serve(lab, &[0, 1])?;
     lab.links.heal()?;
     lab.says(0, &format!("warning: {BESIDE}etcd2 runs another one"))?;
@@ -177,7 +177,7 @@ pub(super) fn interrupted(lab: &mut Lab) -> Result<()> {
 pub(super) fn interrupted_beside_the_others(lab: &mut Lab) -> Result<()> {
     force_and_interrupt(lab)?;
     lab.start_all()?;
-    lab.loud();
+    lab.resume_clients();
     lab.says(0, INTERRUPTED)?;
     gives_up(lab, &[0])
 }
@@ -205,7 +205,7 @@ pub(super) fn interrupted_somewhere(lab: &mut Lab, node: usize) -> Result<()> {
 /// Forces etcd1 of a cluster whose members are all off, and cuts its power before etcd has saved a snapshot.
 fn force_and_interrupt(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    lab.gather(20)?;
+    lab.write_and_pause(20)?;
     lab.cut_all()?;
     ask_to_force(lab, 0)?;
     interrupt(lab, 0)
@@ -252,7 +252,7 @@ fn gives_up(lab: &mut Lab, members: &[usize]) -> Result<()> {
 /// Forces etcd1, cuts its power after some time, and forces etcd2. Clients have stopped: one of the two data is given up.
 fn force_both(lab: &mut Lab, time: Duration) -> Result<()> {
     form(lab)?;
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.traffic.stop();
     force_in_turn(lab, [0, 1], time)
 }
@@ -268,7 +268,7 @@ fn force_in_turn(lab: &mut Lab, [first, second]: [usize; 2], time: Duration) -> 
 /// Forces two members of a healthy cluster in turn. The first one refuses to start beside the second one, and is given up. Both have
 /// everything that was acknowledged before.
 pub(super) fn give_up_one(lab: &mut Lab, [first, second]: [usize; 2]) -> Result<()> {
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     force_in_turn(lab, [first, second], Duration::ZERO)?;
     let other = format!("{} ", lab.nodes[second].name());
     refuses(lab, first, &other)?;
