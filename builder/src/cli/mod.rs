@@ -45,7 +45,7 @@ pub use membership::{AddOptions, ChangeOptions, RemoveOptions, ReplaceOptions, W
 pub use merge::MergeOptions;
 pub(crate) use options::directory_url;
 pub use options::{
-    CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,
+    CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputMode, OutputOptions, SourceOptions,
 };
 pub use output::{replace, replace_all, write_new};
 pub use pki::{PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions};
@@ -83,9 +83,9 @@ pub struct Args {
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,
-    /// How much to say, and in which form.
+    /// What is printed, and in which form.
     #[command(flatten)]
-    pub voice: Voice,
+    pub mode: OutputMode,
 }
 
 impl Args {
@@ -106,7 +106,7 @@ impl Args {
             | Command::State(_)
             | Command::Completions { .. }
             | Command::Man { .. }
-                if self.voice.json =>
+                if self.mode.json =>
             {
                 "`--json` is not supported by this command, which has no result"
             }
@@ -126,11 +126,11 @@ impl Args {
                 return Some((ErrorKind::MissingRequiredArgument, what));
             }
             Command::Cluster(ClusterCommand::Status(status))
-                if status.watch.is_some() && self.voice.json =>
+                if status.watch.is_some() && self.mode.json =>
             {
                 "--json prints one document and --watch repeats: use one of them"
             }
-            Command::Cluster(ClusterCommand::Logs(logs)) if logs.follow && self.voice.json => {
+            Command::Cluster(ClusterCommand::Logs(logs)) if logs.follow && self.mode.json => {
                 "--json prints one document and --follow never ends: use one of them"
             }
             _ => return None,

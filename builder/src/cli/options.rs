@@ -201,10 +201,10 @@ pub(super) fn days(text: &str) -> Result<u32, &'static str> {
         .map_err(|_| "write a number of days, such as 60d")
 }
 
-/// How much to say, and in which form.
+/// What is printed, and in which form.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Messages")]
-pub struct Voice {
+pub struct OutputMode {
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub json: bool,

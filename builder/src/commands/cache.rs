@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::printing::print;
 use crate::cache_item::{self, CacheItem};
-use crate::cli::{CacheAction, CacheCommandOptions, Environment, Voice};
+use crate::cli::{CacheAction, CacheCommandOptions, Environment, OutputMode};
 use crate::report::CacheReport;
 use crate::{fetch, progress, recipe, run, store};
 
@@ -12,10 +12,10 @@ use crate::{fetch, progress, recipe, run, store};
 pub(super) fn run(
     options: &CacheCommandOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     let directory = options.cache.as_deref().or(environment.cache.as_deref());
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     let cache = directory.ok_or_else(run::no_cache)?;
     let access = fetch::Options::offline(cache, environment.clock, &*progress);
     let mut items = fetch::contents(&recipe::load(None)?, &recipe::etcd(None)?, &access)?;
@@ -42,5 +42,5 @@ pub(super) fn run(
     items.extend(left);
     items.sort_by_key(|item| std::cmp::Reverse(item.bytes));
     let report = CacheReport::new(access.cache, state, items);
-    print(voice, &report, &report)
+    print(mode, &report, &report)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::access::ssh_login;
 use super::printing::print;
-use crate::cli::{self, ChangeOptions, Environment, Voice, WaitOptions};
+use crate::cli::{self, ChangeOptions, Environment, OutputMode, WaitOptions};
 use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, Operation, OperatorLock};
 use crate::failure::Kind;
 use crate::pki;
@@ -45,7 +45,7 @@ pub(super) struct MembershipChange {
 pub(super) struct ChangeContext<'a> {
     options: ChangeOptions,
     pub(super) environment: &'a Environment,
-    voice: &'a Voice,
+    mode: &'a OutputMode,
     progress: Box<dyn Progress>,
     started: Instant,
     lock: OperatorLock,
@@ -55,7 +55,7 @@ impl<'a> ChangeContext<'a> {
     pub(super) fn open(
         options: ChangeOptions,
         environment: &'a Environment,
-        voice: &'a Voice,
+        mode: &'a OutputMode,
         command: &str,
     ) -> Result<Self> {
         let nodes = &options.work.nodes;
@@ -76,7 +76,7 @@ impl<'a> ChangeContext<'a> {
             return Err(Kind::Usage.error(message, "name a directory with `--out`"));
         }
         let started = Instant::now();
-        let progress = progress::stderr(voice.quiet);
+        let progress = progress::stderr(mode.quiet);
         let access = access(&options)?;
         let (operator, now) = (&environment.operator, environment.clock);
         let lock = OperatorLock::require(&access, command, operator, now, &*progress)?;
@@ -84,7 +84,7 @@ impl<'a> ChangeContext<'a> {
         Ok(Self {
             options,
             environment,
-            voice,
+            mode,
             progress,
             started,
             lock,
@@ -106,7 +106,7 @@ impl<'a> ChangeContext<'a> {
 
     pub(super) fn job(&self) -> Job {
         let work = self.options.work.clone();
-        Job::new(work, self.environment.clone(), self.voice)
+        Job::new(work, self.environment.clone(), self.mode)
     }
 
     fn input(&self) -> Result<spec::Input> {
@@ -186,7 +186,7 @@ impl<'a> ChangeContext<'a> {
             Some(format) => work.output.out.join(format.file_name(name)),
             None => work.output.out.clone(),
         };
-        let job = Job::new(work, self.environment.clone(), self.voice);
+        let job = Job::new(work, self.environment.clone(), self.mode);
         let cluster = job.cluster(Purpose::Images)?;
         crate::build(&job, &cluster, &mut Prepared::default())?;
         Ok(image)
@@ -281,7 +281,7 @@ impl<'a> ChangeContext<'a> {
     }
 
     pub(super) fn print(&self, change: &MembershipChange) -> Result<()> {
-        print(self.voice, change, change)
+        print(self.mode, change, change)
     }
 }
 

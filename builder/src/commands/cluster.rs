@@ -10,8 +10,8 @@ use super::access::{open_members, open_nodes, ssh_login};
 use super::printing::{conclude, print, print_to_reader, unwritable, write};
 use super::{membership, upgrade};
 use crate::cli::{
-    self, AlarmCommand, ClusterCommand, Environment, LogsOptions, PasswordOptions, RebootOptions,
-    RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions, Voice,
+    self, AlarmCommand, ClusterCommand, Environment, LogsOptions, OutputMode, PasswordOptions,
+    RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
 };
 use crate::cluster::{
     self, Access, BackupTarget, LogScope, Operation, OperatorLock, Rotating, RotationStep, SshLogin,
@@ -21,58 +21,62 @@ use crate::progress::{self, Progress};
 use crate::snapshot::Snapshot;
 
 /// Runs one command for a running cluster.
-pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Voice) -> Result<()> {
+pub(super) fn run(
+    command: ClusterCommand,
+    environment: &Environment,
+    mode: &OutputMode,
+) -> Result<()> {
     let now = environment.clock;
     match command {
-        ClusterCommand::Status(options) => status(&options, environment, voice),
+        ClusterCommand::Status(options) => status(&options, environment, mode),
         ClusterCommand::Backup(options) => {
             let access = open_members(&options.access)?;
             let target = BackupTarget::of(&options, &environment.stores.aws)?;
-            let progress = progress::stderr(voice.quiet);
+            let progress = progress::stderr(mode.quiet);
             let backup = cluster::backup(&access, &target, options.keep, now, &*progress)?;
-            print(voice, &backup, &backup)
+            print(mode, &backup, &backup)
         }
         ClusterCommand::Defrag(options) => {
             let access = open_members(&options.access)?;
-            let progress = progress::stderr(voice.quiet);
+            let progress = progress::stderr(mode.quiet);
             let lock = lock(&access, "cluster defrag", environment, &*progress)?;
             let operation = operation(&access, environment, &lock, &*progress);
             let done = cluster::defragment(&operation, &options.members)?;
-            print(voice, &done, &done)
+            print(mode, &done, &done)
         }
         ClusterCommand::Compact(options) => {
             // It harms no other command, and a lock would add to the history.
             let access = open_members(&options.access)?;
             let done = cluster::compact(&access, options.keep, now)?;
-            print(voice, &done, &done)
+            print(mode, &done, &done)
         }
         ClusterCommand::Alarm(AlarmCommand::Disarm(options)) => {
             // A full database takes no lock.
             let access = open_members(&options)?;
             let disarming = cluster::disarm(&access)?;
-            conclude(voice, &disarming, disarming.verdict())
+            conclude(mode, &disarming, disarming.verdict())
         }
         ClusterCommand::MoveLeader(options) => {
             let access = open_members(&options.access)?;
-            let progress = progress::stderr(voice.quiet);
+            let progress = progress::stderr(mode.quiet);
             let _lock = lock(&access, "cluster move-leader", environment, &*progress)?;
             let done = cluster::move_leader(&access, options.member.as_deref(), now)?;
-            print(voice, &done, &done)
+            print(mode, &done, &done)
         }
         ClusterCommand::Password(PasswordOptions { user, file, state }) => {
             let access = Access::open(&state, SshLogin::default())?;
             let done = cluster::set_password(&access, &state, &user, file.as_deref())?;
-            print(voice, &done, &done)
+            print(mode, &done, &done)
         }
-        ClusterCommand::Restore(options) => restore(&options, environment, voice),
-        ClusterCommand::Logs(options) => logs(&options, voice),
-        ClusterCommand::Reboot(options) => reboot(&options, environment, voice),
-        ClusterCommand::Renew(options) => renew(options, environment, voice),
-        ClusterCommand::RotateCa(options) => rotate_ca(options, environment, voice),
-        ClusterCommand::Upgrade(options) => upgrade::upgrade(&options, environment, voice),
-        ClusterCommand::Replace(options) => membership::replace(options, environment, voice),
-        ClusterCommand::Add(options) => membership::add(options, environment, voice),
-        ClusterCommand::Remove(options) => membership::remove(options, environment, voice),
+        ClusterCommand::Restore(options) => restore(&options, environment, mode),
+        ClusterCommand::Logs(options) => logs(&options, mode),
+        ClusterCommand::Reboot(options) => reboot(&options, environment, mode),
+        ClusterCommand::Renew(options) => renew(options, environment, mode),
+        ClusterCommand::RotateCa(options) => rotate_ca(options, environment, mode),
+        ClusterCommand::Upgrade(options) => upgrade::upgrade(&options, environment, mode),
+        ClusterCommand::Replace(options) => membership::replace(options, environment, mode),
+        ClusterCommand::Add(options) => membership::add(options, environment, mode),
+        ClusterCommand::Remove(options) => membership::remove(options, environment, mode),
     }
 }
 
@@ -102,8 +106,8 @@ fn operation<'a>(
 }
 
 /// Renews certificates in the state directory, and hands them to the nodes.
-fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let progress = progress::stderr(voice.quiet);
+fn renew(options: RenewOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
+    let progress = progress::stderr(mode.quiet);
     let now = environment.clock;
     let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     access.must_use_certificates()?;
@@ -122,12 +126,12 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     };
     let operation = operation(&access, environment, &lock, &*progress);
     let renewal = cluster::hand_over(&operation, &renewed)?;
-    conclude(voice, &renewal, renewal.verdict())
+    conclude(mode, &renewal, renewal.verdict())
 }
 
 /// Replaces the CA by one step.
-fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let progress = progress::stderr(voice.quiet);
+fn rotate_ca(options: RotateCaOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
+    let progress = progress::stderr(mode.quiet);
     let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     access.must_use_certificates()?;
     let (operator, now) = (&environment.operator, environment.clock);
@@ -146,11 +150,11 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
         progress: &*progress,
     };
     let rotation = cluster::rotate(&rotating, step)?;
-    print(voice, &rotation, &rotation)
+    print(mode, &rotation, &rotation)
 }
 
 /// Shows the state of a cluster, once or until the process is stopped.
-fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+fn status(options: &StatusOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let write_metrics = |report: &cluster::ClusterReport| match &options.prometheus {
         Some(file) => cli::replace(file, &report.prometheus()),
         None => Ok(()),
@@ -158,7 +162,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
     let Some(seconds) = options.watch else {
         let report = cluster::status(&open_nodes(&options.login)?, environment.clock)?;
         write_metrics(&report)?;
-        return conclude(voice, &report, report.verdict());
+        return conclude(mode, &report, report.verdict());
     };
     // The codes of VT100 that move to the top left corner and clear the screen.
     let clear = if environment.stdout_is_terminal {
@@ -166,7 +170,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
     } else {
         ""
     };
-    let (started, progress) = (Instant::now(), progress::stderr(voice.quiet));
+    let (started, progress) = (Instant::now(), progress::stderr(mode.quiet));
     loop {
         let elapsed = i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX);
         // Another command may have renewed the certificates meanwhile.
@@ -175,7 +179,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
         if let Err(error) = write_metrics(&report) {
             progress.note(&format!("warning: {error:#}"));
         }
-        if !print_to_reader(voice, &report, &format_args!("{clear}{report}"))? {
+        if !print_to_reader(mode, &report, &format_args!("{clear}{report}"))? {
             return Ok(());
         }
         thread::sleep(Duration::from_secs(seconds.get()));
@@ -183,8 +187,8 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
 }
 
 /// Shows the messages of a node, each line as soon as it arrives.
-fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
-    if voice.json && options.follow {
+fn logs(options: &LogsOptions, mode: &OutputMode) -> Result<()> {
+    if mode.json && options.follow {
         let message = "`--json` prints all messages at the end, and `--follow` has none";
         return Err(Kind::Usage.error(message, "leave one of the two options out"));
     }
@@ -194,9 +198,9 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
         follow: options.follow,
         everything: options.everything,
     };
-    if voice.json {
+    if mode.json {
         let logs = cluster::all_logs(&access, &options.node, scope)?;
-        return print(voice, &logs, &"");
+        return print(mode, &logs, &"");
     }
     let shown = cluster::logs(&access, &options.node, scope, |line| {
         write(&format!("{line}\n")).with_context(unwritable)
@@ -209,28 +213,28 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
 }
 
 /// Begins again with a snapshot on the running nodes.
-fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+fn restore(options: &RestoreOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let identity = options.identity.as_deref();
     let snapshot = Snapshot::open(&options.snapshot, identity, &environment.stores.aws)?;
     let access = open_nodes(&options.login)?;
     if !options.from_other_members {
         cluster::check_origin(&access, &snapshot)?;
     }
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     let lock = lock(&access, "cluster restore", environment, &*progress)?;
     let operation = operation(&access, environment, &lock, &*progress);
     let done = cluster::restore(&operation, &snapshot, options.again)?;
-    print(voice, &done, &done)
+    print(mode, &done, &done)
 }
 
 /// Restarts one node or all of them.
-fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+fn reboot(options: &RebootOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let access = open_nodes(&options.login)?;
     let nodes: Vec<String> = options.node.iter().cloned().collect();
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     let lock = lock(&access, "cluster reboot", environment, &*progress)?;
     let wait = Duration::from_mins(options.wait.get());
     let operation = operation(&access, environment, &lock, &*progress);
     let done = cluster::reboot(&operation, &nodes, wait)?;
-    print(voice, &done, &done)
+    print(mode, &done, &done)
 }

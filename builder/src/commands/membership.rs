@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use anyhow::Result;
 
 use super::change::ChangeContext;
-use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice, WaitOptions};
+use crate::cli::{AddOptions, Environment, OutputMode, RemoveOptions, ReplaceOptions, WaitOptions};
 use crate::cluster::{self, ClusterReport, MemberReport, NodeRenewal, RenewalOutcome, Role};
 use crate::failure::Kind;
 use crate::spec::{NewNode, NodeEdit};
 
 /// Adds a member.
-pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+pub(super) fn add(options: AddOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let AddOptions {
         name,
         address,
@@ -19,7 +19,7 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
         change,
     } = options;
     NewNode::check_name(&name)?;
-    let change = ChangeContext::open(change, environment, voice, "cluster add")?;
+    let change = ChangeContext::open(change, environment, mode, "cluster add")?;
     let report = change.report()?;
     if !report.is_well(&name) {
         report.can_admit(&name, None)?;
@@ -38,7 +38,7 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
 pub(super) fn replace(
     options: ReplaceOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     let ReplaceOptions {
         old,
@@ -48,7 +48,7 @@ pub(super) fn replace(
         change,
     } = options;
     new.as_deref().map_or(Ok(()), NewNode::check_name)?;
-    let change = ChangeContext::open(change, environment, voice, "cluster replace")?;
+    let change = ChangeContext::open(change, environment, mode, "cluster replace")?;
     let report = change.report()?;
     report.must_be_known()?;
     match new {
@@ -61,10 +61,10 @@ pub(super) fn replace(
 pub(super) fn remove(
     options: RemoveOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     let RemoveOptions { name, change } = options;
-    let change = ChangeContext::open(change, environment, voice, "cluster remove")?;
+    let change = ChangeContext::open(change, environment, mode, "cluster remove")?;
     let (report, now) = (change.report()?, change.environment.clock);
     let leaver = report.leaver(&name);
     let is_described =

@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result};
 use crate::apply::OutputFolder;
 use crate::cli::{
     self, Args, BuildOptions, Command, Environment, FlashOptions, LockOptions, MergeOptions,
-    OutputOptions, StateCommand, StateInitOptions, VerifyOptions, Voice,
+    OutputMode, OutputOptions, StateCommand, StateInitOptions, VerifyOptions,
 };
 use crate::failure::Kind;
 use crate::merge::Joining;
@@ -38,14 +38,14 @@ use targets::{BUILD_FIRST, ONE_IMAGE, must_be_no_text, must_be_one_image, must_e
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
 pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
-    let voice = args.voice;
+    let mode = args.mode;
     let done = match args.command {
-        Command::Build(work) => build(work, environment, &voice),
-        Command::Plan(work) => plan(work, environment, &voice),
+        Command::Build(work) => build(work, environment, &mode),
+        Command::Plan(work) => plan(work, environment, &mode),
         Command::Fetch { fetch, lock, fleet } => {
-            let mut job = Job::fetch(fetch, lock, environment, &voice);
+            let mut job = Job::fetch(fetch, lock, environment, &mode);
             job.work.nodes.fleet = fleet;
-            self::fetch(&job, &voice)
+            self::fetch(&job, &mode)
         }
         Command::Update {
             what,
@@ -53,39 +53,39 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             fetch,
             ..
         } => {
-            let job = Job::fetch(fetch, LockOptions::REFRESH, environment, &voice);
+            let job = Job::fetch(fetch, LockOptions::REFRESH, environment, &mode);
             let update = crate::update(&job, what, dry_run)?;
-            print(&voice, &update, &update)
+            print(&mode, &update, &update)
         }
         Command::Inspect { image } => {
             must_exist(&image, BUILD_FIRST)?;
             must_be_one_image(&image)?;
             must_be_no_text(&image, ONE_IMAGE)?;
             let inspection = report::inspect(&image)?;
-            print(&voice, &inspection, &inspection)
+            print(&mode, &inspection, &inspection)
         }
-        Command::Verify(options) => verify(options, environment, &voice),
-        Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
-            print(&voice, report, report)
+        Command::Verify(options) => verify(options, environment, &mode),
+        Command::Boot(options) => boot::boot(&options, &environment, mode.quiet, |report| {
+            print(&mode, report, report)
         }),
-        Command::Merge(options) => merge(&options, &environment, &voice),
-        Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
-        Command::Pki(command) => pki::run(command, environment, &voice),
-        Command::Cluster(command) => cluster::run(command, &environment, &voice),
-        Command::Diff { a, b, state } => return diff(&a, &b, state.as_deref(), &voice),
-        Command::Flash(options) => flash(options, &environment, &voice),
+        Command::Merge(options) => merge(&options, &environment, &mode),
+        Command::State(StateCommand::Init(options)) => init_state(options, environment, &mode),
+        Command::Pki(command) => pki::run(command, environment, &mode),
+        Command::Cluster(command) => cluster::run(command, &environment, &mode),
+        Command::Diff { a, b, state } => return diff(&a, &b, state.as_deref(), &mode),
+        Command::Flash(options) => flash(options, &environment, &mode),
         Command::BootInside => boot::inside(),
-        Command::Cache(options) => cache::run(&options, &environment, &voice),
+        Command::Cache(options) => cache::run(&options, &environment, &mode),
         Command::Recipes { recipes } => {
             let list = recipe::RecipeList(recipe::load(recipes.as_deref())?);
-            print(&voice, &list, &list)
+            print(&mode, &list, &list)
         }
         Command::Init {
             config,
             nodes,
             from,
-        } => init(&config, nodes, from.as_deref(), &voice),
-        Command::Schema => print_schema(&voice),
+        } => init(&config, nodes, from.as_deref(), &mode),
+        Command::Schema => print_schema(&mode),
         Command::Completions { shell } => print_text(&cli::completions(shell)),
         Command::Man { dir } => cli::man(&dir),
     };
@@ -93,13 +93,13 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
 }
 
 /// Prints the JSON Schema of `cluster.toml`, indented.
-fn print_schema(voice: &Voice) -> Result<()> {
+fn print_schema(mode: &OutputMode) -> Result<()> {
     let schema = spec::schema();
-    print(voice, &schema, &format_args!("{schema:#}\n"))
+    print(mode, &schema, &format_args!("{schema:#}\n"))
 }
 
 /// Writes a `cluster.toml`: the template, or one for the machines that a file lists.
-fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result<()> {
+fn init(config: &Path, nodes: u32, from: Option<&Path>, mode: &OutputMode) -> Result<()> {
     let mut gaps = Vec::new();
     if let Some(source) = from {
         let converted = inventory::cluster_toml(source)?;
@@ -112,7 +112,7 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
         true => String::new(),
         false => format!(" --config {}", shell::path(config)),
     };
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     for gap in &gaps {
         progress.note(gap);
     }
@@ -123,18 +123,18 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
     Ok(())
 }
 
-fn build(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<()> {
+fn build(work: BuildOptions, environment: Environment, mode: &OutputMode) -> Result<()> {
     if let Some(destination) = Destination::of(&work)? {
-        return stored::build(work, destination, environment, voice);
+        return stored::build(work, destination, environment, mode);
     }
-    let job = Job::new(work, environment, voice);
+    let job = Job::new(work, environment, mode);
     if let Some(fleet) = job.fleet(Purpose::Images)? {
         let record = crate::build_fleet(&job, &fleet)?;
         let summary = FleetSummary {
             record: &record,
             out: &job.work.output.out,
         };
-        return print(voice, &record, &summary);
+        return print(mode, &record, &summary);
     }
     let cluster = job.cluster(Purpose::Images)?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
@@ -143,19 +143,19 @@ fn build(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<
         out: &job.work.output.out,
         state: job.state_path(),
     };
-    print(voice, &manifest.shown(), &summary)
+    print(mode, &manifest.shown(), &summary)
 }
 
-fn plan(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<()> {
+fn plan(work: BuildOptions, environment: Environment, mode: &OutputMode) -> Result<()> {
     // A build with these options would be refused.
     Destination::of(&work)?;
-    let job = Job::new(work, environment, voice);
+    let job = Job::new(work, environment, mode);
     let mut inputs = Prepared::default();
     let Some(fleet) = job.fleet(Purpose::Images)? else {
         let cluster = job.cluster(Purpose::Images)?;
         let plans = crate::plan(&job, &cluster, &mut inputs)?;
         let plans = report::Plans::new(plans, &job.work.output);
-        return print(voice, &plans, &plans);
+        return print(mode, &plans, &plans);
     };
     let mut all = report::FleetPlans::new();
     for part in fleet.select(&job.work.nodes)? {
@@ -165,24 +165,24 @@ fn plan(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<(
         let plans = crate::plan(&job, &cluster, &mut inputs);
         let plans = plans.with_context(|| format!("planning cluster {}", cluster.name))?;
         let plans = report::Plans::new(plans, &job.work.output);
-        match voice.json {
+        match mode.json {
             true => all.add(&cluster.name, &plans)?,
-            false => print(voice, &plans, &plans)?,
+            false => print(mode, &plans, &plans)?,
         }
     }
-    match voice.json {
-        true => print(voice, &all, &""),
+    match mode.json {
+        true => print(mode, &all, &""),
         false => Ok(()),
     }
 }
 
 /// Fills the cache for a cluster, or for all clusters of a fleet.
-fn fetch(job: &Job, voice: &Voice) -> Result<()> {
+fn fetch(job: &Job, mode: &OutputMode) -> Result<()> {
     let mut inputs = Prepared::default();
     let Some(fleet) = job.fleet(Purpose::Downloads)? else {
         let cluster = job.cluster(Purpose::Downloads)?;
         let fetched = crate::fetch(job, &cluster, &mut inputs)?;
-        return print(voice, &fetched, &fetched);
+        return print(mode, &fetched, &fetched);
     };
     let mut all = report::FleetFetchReport::default();
     for part in fleet.select(&job.work.nodes)? {
@@ -192,19 +192,19 @@ fn fetch(job: &Job, voice: &Voice) -> Result<()> {
         let fetched = fetched.with_context(|| format!("fetching for cluster {}", cluster.name))?;
         all.add(&cluster.name, fetched);
     }
-    print(voice, &all, &all)
+    print(mode, &all, &all)
 }
 
 /// Joins the shards of a fleet.
-fn merge(options: &MergeOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+fn merge(options: &MergeOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let out = options.out.as_path();
     OutputFolder::refuse_file(out)?;
     let agent = environment.ssh_agent.as_deref();
     let open = |path| SigningKey::open(path, agent);
     let signing_key = options.sign.as_deref().map(open).transpose()?;
     let identity = options.identity.as_deref();
-    let shards = stored::get_shards(options.shards.clone(), identity, environment, voice)?;
-    let progress = progress::stderr(voice.quiet);
+    let shards = stored::get_shards(options.shards.clone(), identity, environment, mode)?;
+    let progress = progress::stderr(mode.quiet);
     if let Some(allowed) = &options.allowed_signers {
         let folders = options.shards.iter().zip(&shards.folders);
         let signers = signers(folders, allowed, environment.clock)?;
@@ -226,7 +226,7 @@ fn merge(options: &MergeOptions, environment: &Environment, voice: &Voice) -> Re
         record: &record,
         out,
     };
-    print(voice, &record, &summary)
+    print(mode, &record, &summary)
 }
 
 /// Checks the signatures of all shards, and returns who signed. Each has the place that the user has named and its directory.
@@ -249,8 +249,12 @@ fn signers<'a>(
 }
 
 /// Creates the keys of a cluster, or of all clusters of a fleet.
-fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice) -> Result<()> {
-    let job = Job::new(options.into_work(), environment, voice);
+fn init_state(
+    options: StateInitOptions,
+    environment: Environment,
+    mode: &OutputMode,
+) -> Result<()> {
+    let job = Job::new(options.into_work(), environment, mode);
     let Some(fleet) = job.fleet(Purpose::Identities)? else {
         return crate::save_identities(&job, &job.cluster(Purpose::Identities)?);
     };
@@ -264,7 +268,7 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
 }
 
 /// Builds images again and prints whether the bytes are the same.
-fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> Result<()> {
+fn rebuild(options: VerifyOptions, environment: Environment, mode: &OutputMode) -> Result<()> {
     must_exist(&options.target, BUILD_FIRST)?;
     let target = report::folder_of(&options.target).to_owned();
     if FleetRecord::read(&target)?.is_some() {
@@ -278,29 +282,29 @@ fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> R
         nodes: options.nodes,
         output: OutputOptions::default(),
     };
-    let rebuild = crate::rebuild(Job::new(work, environment, voice), &target)?;
-    conclude(voice, &rebuild, rebuild.verdict())
+    let rebuild = crate::rebuild(Job::new(work, environment, mode), &target)?;
+    conclude(mode, &rebuild, rebuild.verdict())
 }
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
-fn diff(a: &Path, b: &Path, state: Option<&Path>, voice: &Voice) -> Result<ExitCode> {
+fn diff(a: &Path, b: &Path, state: Option<&Path>, mode: &OutputMode) -> Result<ExitCode> {
     must_exist(a, BUILD_FIRST)?;
     must_exist(b, BUILD_FIRST)?;
     let comparison = crate::diff::diff(a, b, state)?;
-    print(voice, &comparison, &comparison)?;
+    print(mode, &comparison, &comparison)?;
     Ok(ExitCode::from(u8::from(!comparison.is_same())))
 }
 
-fn flash(mut options: FlashOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+fn flash(mut options: FlashOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     if options.list {
         let list = flash::list()?;
-        return print(voice, &list, &list);
+        return print(mode, &list, &list);
     }
     // The files are removed when this is dropped.
-    let _stored = stored::get_images(&mut options, environment, voice)?;
-    let flashed = flash::flash(&options, environment.clock, &*progress::stderr(voice.quiet))?;
+    let _stored = stored::get_images(&mut options, environment, mode)?;
+    let flashed = flash::flash(&options, environment.clock, &*progress::stderr(mode.quiet))?;
     let printed = match flashed.is_worth_printing() {
-        true => print(voice, &flashed, &flashed),
+        true => print(mode, &flashed, &flashed),
         false => Ok(()),
     };
     // The verdict decides the exit code, even if printing fails.
@@ -308,19 +312,19 @@ fn flash(mut options: FlashOptions, environment: &Environment, voice: &Voice) ->
 }
 
 /// Compares images with their manifest, with what a build would write now, or with the index of a store.
-fn verify(options: VerifyOptions, environment: Environment, voice: &Voice) -> Result<()> {
+fn verify(options: VerifyOptions, environment: Environment, mode: &OutputMode) -> Result<()> {
     if let Some(address) = Address::of(&options.target, "verify")? {
-        return stored::verify(&address, &options, &environment, voice);
+        return stored::verify(&address, &options, &environment, mode);
     }
     stored::refuse_identity(
         options.identity.as_deref(),
         "name a store, or leave the option out",
     )?;
     if options.rebuild {
-        return rebuild(options, environment, voice);
+        return rebuild(options, environment, mode);
     }
     let allowed_signers = options.allowed_signers.as_deref();
-    compare(&options.target, allowed_signers, &environment, voice)
+    compare(&options.target, allowed_signers, &environment, mode)
 }
 
 /// Compares images with their manifest.
@@ -328,7 +332,7 @@ fn compare(
     target: &Path,
     allowed_signers: Option<&Path>,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     must_exist(target, BUILD_FIRST)?;
     if !target.is_dir() {
@@ -346,5 +350,5 @@ fn compare(
         None => verify(target)?,
     };
     let verdict = verification.verdict(allowed_signers.is_some());
-    conclude(voice, &verification, verdict)
+    conclude(mode, &verification, verdict)
 }

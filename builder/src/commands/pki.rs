@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::printing::{conclude, print};
 use super::targets::must_exist;
 use crate::cli::{
-    self, Environment, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions, Voice,
+    self, Environment, OutputMode, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions,
 };
 use crate::failure::Kind;
 use crate::report::{self, Imports, PkiStatus, Requests};
@@ -19,24 +19,24 @@ use crate::{file, pki};
 const ENDINGS: [&str; 3] = ["crt", "pem", "cer"];
 
 /// Runs one of the commands.
-pub(super) fn run(command: PkiCommand, environment: Environment, voice: &Voice) -> Result<()> {
+pub(super) fn run(command: PkiCommand, environment: Environment, mode: &OutputMode) -> Result<()> {
     match command {
-        PkiCommand::Status(options) => status(&options, &environment, voice),
-        PkiCommand::Csr(options) => request(options, environment, voice),
-        PkiCommand::Import(options) => import(options, environment, voice),
+        PkiCommand::Status(options) => status(&options, &environment, mode),
+        PkiCommand::Csr(options) => request(options, environment, mode),
+        PkiCommand::Import(options) => import(options, environment, mode),
     }
 }
 
-fn status(options: &PkiStatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+fn status(options: &PkiStatusOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let stored = pki::stored(&options.state)?;
     let requested = pki::requested(&options.state)?;
     let found = (stored, requested);
     let status = PkiStatus::new(&options.state, found, options.within, environment.clock);
-    conclude(voice, &status, status.verdict())
+    conclude(mode, &status, status.verdict())
 }
 
-fn request(options: PkiCsrOptions, environment: Environment, voice: &Voice) -> Result<()> {
-    let job = Job::new(options.cluster.into_work(), environment, voice);
+fn request(options: PkiCsrOptions, environment: Environment, mode: &OutputMode) -> Result<()> {
+    let job = Job::new(options.cluster.into_work(), environment, mode);
     let cluster = job.cluster(Purpose::Identities)?;
     let state = job.state_path();
     let requests = pki::requests(state, &cluster, job.environment.now, options.all)?;
@@ -44,11 +44,11 @@ fn request(options: PkiCsrOptions, environment: Environment, voice: &Voice) -> R
     let files = files.map(|request| (report::request_name(request), request.pem.as_str()));
     cli::replace_all(&options.out, files)?;
     let written = Requests::new(&options.out, &requests);
-    print(voice, &written, &written)
+    print(mode, &written, &written)
 }
 
-fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) -> Result<()> {
-    let job = Job::new(options.cluster.into_work(), environment, voice);
+fn import(options: PkiImportOptions, environment: Environment, mode: &OutputMode) -> Result<()> {
+    let job = Job::new(options.cluster.into_work(), environment, mode);
     let cluster = job.cluster(Purpose::Identities)?;
     let state = job.state_path();
     let mut answers = Vec::new();
@@ -59,7 +59,7 @@ fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) ->
     }
     let imported = pki::import(state, &cluster, job.environment.now, &answers)?;
     let imports = Imports::new(imported);
-    print(voice, &imports, &imports)
+    print(mode, &imports, &imports)
 }
 
 /// Returns the named files, and the files with certificates in the named directories.

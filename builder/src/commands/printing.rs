@@ -6,31 +6,31 @@ use std::io::{ErrorKind, Write as _};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::cli::Voice;
+use crate::cli::OutputMode;
 use crate::failure::{Failure, Kind};
 
 /// Prints a result and returns its verdict, which decides the exit code even if printing fails.
 pub(super) fn conclude<T: Serialize + Display>(
-    voice: &Voice,
+    mode: &OutputMode,
     result: &T,
     verdict: Result<()>,
 ) -> Result<()> {
-    let printed = print(voice, result, result);
+    let printed = print(mode, result, result);
     verdict.and(printed)
 }
 
 /// Prints data to standard output, as JSON or as text.
-pub(super) fn print(voice: &Voice, data: &impl Serialize, text: &impl Display) -> Result<()> {
-    print_to_reader(voice, data, text).map(drop)
+pub(super) fn print(mode: &OutputMode, data: &impl Serialize, text: &impl Display) -> Result<()> {
+    print_to_reader(mode, data, text).map(drop)
 }
 
 /// Does the same, and returns whether somebody still reads.
 pub(super) fn print_to_reader(
-    voice: &Voice,
+    mode: &OutputMode,
     data: &impl Serialize,
     text: &impl Display,
 ) -> Result<bool> {
-    match (voice.json, voice.quiet) {
+    match (mode.json, mode.quiet) {
         (true, _) => is_read(&(serde_json::to_string_pretty(data)? + "\n")),
         (false, true) => Ok(true),
         (false, false) => is_read(&text.to_string()),

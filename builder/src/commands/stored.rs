@@ -8,7 +8,7 @@ use indicatif::BinaryBytes;
 
 use super::printing::{conclude, print};
 use super::signature::Signature;
-use crate::cli::{BuildOptions, Environment, FlashOptions, VerifyOptions, Voice};
+use crate::cli::{BuildOptions, Environment, FlashOptions, OutputMode, VerifyOptions};
 use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::SelectedCluster;
@@ -24,15 +24,15 @@ pub(super) fn build(
     mut work: BuildOptions,
     destination: Destination,
     environment: Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     let is_encrypted = destination.is_encrypted();
     let tag = destination.address().clone();
     let cache = run::local_cache(work.fetch.cache.cache.as_deref(), &environment)?;
     let delivery = Delivery::open(destination, &environment.stores, cache)?;
     work.output.out = delivery.folder();
-    let progress = progress::stderr(voice.quiet);
-    let job = Job::new(work, environment, voice);
+    let progress = progress::stderr(mode.quiet);
+    let job = Job::new(work, environment, mode);
     let fleet = job.fleet(Purpose::Images)?;
     let summary = |(place, delivered)| StoreSummary {
         place,
@@ -57,7 +57,7 @@ pub(super) fn build(
             files: report::fleet_file_names(&folder)?,
             parts: parts.collect::<Result<_>>()?,
         };
-        return print(voice, &record, &summary(delivery.send(names, &*progress)?));
+        return print(mode, &record, &summary(delivery.send(names, &*progress)?));
     }
     let cluster = job.cluster(Purpose::Images)?;
     let content = Content::Cluster(cluster.name.clone());
@@ -69,7 +69,7 @@ pub(super) fn build(
         parts: Vec::new(),
     };
     let sent = delivery.send(names, &*progress)?;
-    print(voice, &manifest.shown(), &summary(sent))
+    print(mode, &manifest.shown(), &summary(sent))
 }
 
 /// Reads every file in a store and compares it with the index.
@@ -77,7 +77,7 @@ pub(super) fn verify(
     address: &Address,
     options: &VerifyOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     if options.rebuild {
         return Err(Kind::Usage.error(
@@ -85,7 +85,7 @@ pub(super) fn verify(
             "build them into a directory, and verify that",
         ));
     }
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     let access = &environment.stores;
     let check = match &options.allowed_signers {
         Some(allowed) => {
@@ -100,14 +100,14 @@ pub(super) fn verify(
         }
         None => store::check(address, access, &*progress)?,
     };
-    conclude(voice, &check, check.verdict())
+    conclude(mode, &check, check.verdict())
 }
 
 /// Gets the images to write from a store, if the options name one, and makes the options name the directory with them.
 pub(super) fn get_images(
     options: &mut FlashOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<Option<StoredBuild>> {
     // `flash STORE DEVICE` is for a store with one image.
     let first = options.targets.first().map(PathBuf::from);
@@ -138,7 +138,7 @@ pub(super) fn get_images(
     }
     let names = options.targets.iter();
     let names = names.map(|target| target.split_once('=').map_or(&**target, |(name, _)| name));
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     match &options.allowed_signers {
         Some(allowed) => {
             // Nobody waits for images that are then refused.
@@ -180,7 +180,7 @@ pub(super) fn get_shards(
     mut shards: Vec<PathBuf>,
     identity: Option<&Path>,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<ShardFolders> {
     let access = &environment.stores;
     let mut builds: Vec<StoredBuild> = Vec::new();
@@ -195,7 +195,7 @@ pub(super) fn get_shards(
             let cache = run::local_cache(None, environment)?;
             StoredBuild::open(&address, identity, access, cache)?
         };
-        let progress = progress::stderr(voice.quiet);
+        let progress = progress::stderr(mode.quiet);
         let name = (index + 1).to_string();
         *shard = build.get_all(&name, access, &*progress, &mut known)?;
         builds.push(build);

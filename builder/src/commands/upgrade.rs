@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::access::ssh_login;
 use super::printing::print;
 use crate::cli::{
-    CacheOptions, DetailOptions, Environment, Fetch, LockOptions, SourceOptions, UpgradeOptions,
-    Voice,
+    CacheOptions, DetailOptions, Environment, Fetch, LockOptions, OutputMode, SourceOptions,
+    UpgradeOptions,
 };
 use crate::cluster::{self, Access, Operation, OperatorLock};
 use crate::failure::Kind;
@@ -22,19 +22,19 @@ use crate::spec::EtcdSource;
 pub(super) fn upgrade(
     options: &UpgradeOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<()> {
     let folder = options.login.access.folder();
     let access = Access::open(folder, ssh_login(&options.login.ssh))?;
     let etcd = match (&options.etcd, &options.images) {
-        (Some(text), _) => requested(text, &access, options, environment, voice)?,
+        (Some(text), _) => requested(text, &access, options, environment, mode)?,
         (None, images) => {
             let images = images.as_deref().unwrap_or(Path::new("images"));
             report::etcd_in_images(images, access.cluster())?
         }
     };
     let (operator, now) = (&environment.operator, environment.clock);
-    let progress = progress::stderr(voice.quiet);
+    let progress = progress::stderr(mode.quiet);
     let lock = OperatorLock::require(&access, "cluster upgrade", operator, now, &*progress)?;
     let setting = options.etcd.as_deref();
     let operation = Operation {
@@ -44,7 +44,7 @@ pub(super) fn upgrade(
         progress: &*progress,
     };
     let done = cluster::upgrade(&operation, &etcd, setting)?;
-    print(voice, &done, &done)
+    print(mode, &done, &done)
 }
 
 /// Returns the etcd that `--etcd` names.
@@ -53,7 +53,7 @@ fn requested(
     access: &Access,
     options: &UpgradeOptions,
     environment: &Environment,
-    voice: &Voice,
+    mode: &OutputMode,
 ) -> Result<EtcdBinaries> {
     let source = source_of_etcd(text, options)?;
     // A step that is refused needs no download.
@@ -62,7 +62,7 @@ fn requested(
         EtcdSource::Version(version) => report.can_change_to(version)?,
         EtcdSource::Debian | EtcdSource::Paths(_) => report.verdict()?,
     }
-    job(options, environment, voice).new_etcd(&source)
+    job(options, environment, mode).new_etcd(&source)
 }
 
 fn source_of_etcd(text: &str, options: &UpgradeOptions) -> Result<EtcdSource> {
@@ -78,7 +78,7 @@ fn source_of_etcd(text: &str, options: &UpgradeOptions) -> Result<EtcdSource> {
 }
 
 /// Returns the run that fetches etcd's programs, the newest ones unless it is offline.
-fn job(options: &UpgradeOptions, environment: &Environment, voice: &Voice) -> Job {
+fn job(options: &UpgradeOptions, environment: &Environment, mode: &OutputMode) -> Job {
     let fetch = Fetch {
         sources: SourceOptions {
             config: None,
@@ -99,5 +99,5 @@ fn job(options: &UpgradeOptions, environment: &Environment, voice: &Voice) -> Jo
         true => LockOptions::default(),
         false => LockOptions::REFRESH,
     };
-    Job::fetch(fetch, lock, environment.clone(), voice)
+    Job::fetch(fetch, lock, environment.clone(), mode)
 }

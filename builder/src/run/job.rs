@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::caches::SharedOnce;
 use crate::cli::{
-    BuildOptions, Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice,
+    BuildOptions, Environment, Fetch, LockOptions, NodeOptions, OutputMode, OutputOptions,
 };
 use crate::fleet::SelectedCluster;
 use crate::progress::{self, Progress};
@@ -48,7 +48,7 @@ impl Job {
         fetch: Fetch,
         lock: LockOptions,
         environment: Environment,
-        voice: &Voice,
+        mode: &OutputMode,
     ) -> Self {
         let work = BuildOptions {
             fetch,
@@ -56,15 +56,15 @@ impl Job {
             nodes: NodeOptions::default(),
             output: OutputOptions::default(),
         };
-        Self::new(work, environment, voice)
+        Self::new(work, environment, mode)
     }
 
     /// Creates a run with these options.
-    pub(crate) fn new(work: BuildOptions, environment: Environment, voice: &Voice) -> Self {
+    pub(crate) fn new(work: BuildOptions, environment: Environment, mode: &OutputMode) -> Self {
         Self {
             work,
             environment,
-            progress: Arc::from(progress::stderr(voice.quiet)),
+            progress: Arc::from(progress::stderr(mode.quiet)),
             started: Instant::now(),
             repeats: None,
             cluster: None,
