@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etcd_image::etcd::{Client, Timeouts, Trouble};
+use etcd_image::etcd::{CallError, Client, Timeouts};
 
 use crate::support::members::{Members, NAMES, address, with_members};
 
@@ -54,7 +54,7 @@ fn a_missing_quorum_is_not_healthy() {
             let client = members.client();
             let refused = "Connection refused (os error 111)".to_owned();
             members.kill(0);
-            assert_eq!(client.health(address(0)), Err(Trouble::Silent(refused)));
+            assert_eq!(client.health(address(0)), Err(CallError::Silent(refused)));
             members.become_healthy();
             members.kill(1);
             // etcd gives up after nine seconds.
@@ -65,8 +65,8 @@ fn a_missing_quorum_is_not_healthy() {
             let state = members.scene.at("etcd-cluster");
             let patient = Client::open(&state, timeouts).unwrap();
             let error = patient.health(address(2)).unwrap_err();
-            let timed_out = Trouble::Answer("etcdserver: request timed out".to_owned());
-            let no_leader = Trouble::Answer("etcdserver: no leader".to_owned());
+            let timed_out = CallError::Answer("etcdserver: request timed out".to_owned());
+            let no_leader = CallError::Answer("etcdserver: no leader".to_owned());
             assert!(error == timed_out || error == no_leader, "{error:?}");
             // What needs no majority still works.
             assert_eq!(client.members(address(2)).unwrap().len(), 3);
@@ -84,7 +84,7 @@ fn certificates_of_another_ca_are_reported_as_such() {
             .run("build", &["--nodes", "3", "--state", "other", "--out", "o"]);
         other.done();
         let foreign = Client::open(&members.scene.at("other"), Timeouts::LABORATORY).unwrap();
-        let stranger = Trouble::Tls("invalid peer certificate: BadSignature".to_owned());
+        let stranger = CallError::Tls("invalid peer certificate: BadSignature".to_owned());
         assert_eq!(foreign.health(address(0)), Err(stranger.clone()));
         assert_eq!(foreign.check_peer_port(address(0)), Err(stranger));
         // The CA is known, but the administrator's certificate is foreign.
@@ -98,7 +98,7 @@ fn certificates_of_another_ca_are_reported_as_such() {
             foreign.health(address(0)),
             foreign.check_peer_port(address(0)).map(drop),
         ] {
-            assert!(matches!(answer, Err(Trouble::Tls(_))), "{answer:?}");
+            assert!(matches!(answer, Err(CallError::Tls(_))), "{answer:?}");
         }
     });
 }

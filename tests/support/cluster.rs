@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use etcd_image::boot::{self, BootLab, Setup};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
-use etcd_image::etcd::{Client, Member, Trouble};
+use etcd_image::etcd::{CallError, Client, Member};
 use etcd_image::progress;
 
 use super::enclosed;
@@ -242,7 +242,7 @@ pub(crate) fn voter(lab: &BootLab, of: &str, name: &str) -> Member {
 /// Asks until there is an answer, for five minutes at most.
 ///
 /// There is none while the members elect a leader, which takes time on a busy machine.
-pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
+pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, CallError>) -> T {
     let started = Instant::now();
     loop {
         match ask() {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::etcd::{Client, Timeouts, Trouble};
+use etcd_image::etcd::{CallError, Client, Timeouts};
 
 use super::enclosed;
 use super::scene::Scene;
@@ -310,7 +310,7 @@ impl Members {
     pub(crate) fn leader(&self) -> usize {
         let running = (0..3).find(|member| self.running[*member].is_some());
         let (client, at) = (self.client(), address(running.unwrap()));
-        let trouble = |trouble: Trouble| trouble.to_string();
+        let trouble = |trouble: CallError| trouble.to_string();
         until(|| {
             let leader = client.status(at).map_err(trouble)?.leader;
             let members = client.members(at).map_err(trouble)?;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use etcd_image::etcd::Trouble;
+use etcd_image::etcd::CallError;
 
 use super::enclosed;
 use super::members::{Members, NAMES, address, program_of, until};
@@ -325,7 +325,7 @@ impl Nodes {
         let client = self.members.client();
         for other in (0..3).filter(|other| *other != node) {
             until(|| match client.health(address(other)) {
-                Err(Trouble::Answer(words)) => Err(words),
+                Err(CallError::Answer(words)) => Err(words),
                 well => {
                     well.unwrap();
                     Ok(())

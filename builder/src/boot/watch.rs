@@ -11,7 +11,7 @@ use lab::qemu::Stage;
 
 use super::checks;
 use super::lab::BootLab;
-use crate::etcd::{Client, Trouble};
+use crate::etcd::{CallError, Client};
 use crate::failure::Kind;
 use crate::parallel;
 use crate::progress::Progress;
@@ -45,13 +45,13 @@ struct Progressing {
     silences: u32,
     /// Whether TLS has worked on its peer port.
     peer_tls_works: bool,
-    trouble: Trouble,
+    trouble: CallError,
 }
 
 /// The result of one poll of a node.
 #[derive(Debug)]
 struct PollResult {
-    health: Result<(), Trouble>,
+    health: Result<(), CallError>,
     peer_tls_works: bool,
 }
 
@@ -168,7 +168,7 @@ impl Watch<'_> {
             }
             Err(trouble) => {
                 let node = &mut self.nodes[index];
-                node.refusals += u32::from(matches!(trouble, Trouble::Tls(_)));
+                node.refusals += u32::from(matches!(trouble, CallError::Tls(_)));
                 node.silences += u32::from(node.stage >= Stage::Etcd);
                 let (refused, reason) = (node.refusals >= TLS_CHANCES, trouble.to_string());
                 node.trouble = trouble;
@@ -269,7 +269,7 @@ impl Progressing {
             refusals: 0,
             silences: 0,
             peer_tls_works: false,
-            trouble: Trouble::Silent("nothing listens yet".to_owned()),
+            trouble: CallError::Silent("nothing listens yet".to_owned()),
         }
     }
 
@@ -278,7 +278,7 @@ impl Progressing {
     fn asked(&self, client: &Client, address: IpAddr) -> PollResult {
         let due = !self.peer_tls_works && self.silences >= SILENT_CHANCES;
         let (health, peer_tls_works) = match client.health(address) {
-            Err(silent @ Trouble::Silent(_)) if due => match client.check_peer_port(address) {
+            Err(silent @ CallError::Silent(_)) if due => match client.check_peer_port(address) {
                 Ok(_) => (Err(silent), true),
                 Err(refused) => (Err(refused), false),
             },

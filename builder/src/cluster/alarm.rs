@@ -11,7 +11,7 @@ use super::assess::ratio;
 use super::report::DatabaseReport;
 use super::space::{self, DatabaseContent};
 use super::table::bytes;
-use crate::etcd::{Alarm, Member, Session, Status, Trouble};
+use crate::etcd::{Alarm, CallError, Member, Session, Status};
 use crate::failure::Kind;
 use crate::printable::printable;
 
@@ -74,7 +74,7 @@ pub fn disarm(access: &Access) -> Result<Disarming> {
     let failed = |what: &'static str| {
         let hint =
             "look at the cluster with `etcd-image cluster status`, then run the command again";
-        move |trouble: Trouble| {
+        move |trouble: CallError| {
             anyhow::Error::new(trouble).context(Kind::Unhealthy.context(what, hint))
         }
     };
@@ -119,7 +119,7 @@ pub fn disarm(access: &Access) -> Result<Disarming> {
 }
 
 /// Returns the members that answer, and those that do not with the reasons.
-fn ask(access: &Access) -> (Vec<Answering>, Vec<(&str, Trouble)>) {
+fn ask(access: &Access) -> (Vec<Answering>, Vec<(&str, CallError)>) {
     let (mut answering, mut silent) = (Vec::new(), Vec::new());
     let status = |address: IpAddr| {
         let session = access.client.connect(address)?;
@@ -161,7 +161,7 @@ fn named(alarm: Alarm, members: &[Answering]) -> String {
 }
 
 /// Adds the databases that are still full, and what fills them.
-fn full(report: &mut Disarming, source: &Answering) -> Result<(), Trouble> {
+fn full(report: &mut Disarming, source: &Answering) -> Result<(), CallError> {
     let share = |it: &DatabaseReport| ratio(it.size, it.quota);
     let all = report.databases.iter();
     let Some(largest) = all.max_by(|a, b| share(&a.database).total_cmp(&share(&b.database))) else {
@@ -198,8 +198,8 @@ fn remedy(database: &DatabaseReport, live: u64) -> &'static str {
 fn corrupt(
     report: &mut Disarming,
     members: &[Answering],
-    silent: &[(&str, Trouble)],
-) -> Result<(), Trouble> {
+    silent: &[(&str, CallError)],
+) -> Result<(), CallError> {
     if let Some(pair) = compare(members)? {
         report.add_difference(pair);
     } else if let Some(first) = members.first() {
@@ -216,7 +216,7 @@ fn corrupt(
 }
 
 /// Compares the data of all members at a revision that each one has. Returns the first two that differ.
-fn compare(members: &[Answering]) -> Result<Option<[&str; 2]>, Trouble> {
+fn compare(members: &[Answering]) -> Result<Option<[&str; 2]>, CallError> {
     let common = members.iter().map(|member| member.status.revision()).min();
     let mut hashes = Vec::new();
     for member in members {

@@ -9,7 +9,7 @@ use super::access::Access;
 use super::gather::{Scope, survey};
 use super::quorum::works;
 use super::table::bytes;
-use crate::etcd::Trouble;
+use crate::etcd::CallError;
 use crate::failure::Kind;
 
 /// etcd's words for a revision whose history was removed before.
@@ -54,7 +54,7 @@ pub fn compact(access: &Access, keep: u64, now: i64) -> Result<Compaction> {
     let was_compacted = match revision {
         0 => true,
         revision => match session.compact(revision) {
-            Err(Trouble::Answer(reason)) if reason == COMPACTED => true,
+            Err(CallError::Answer(reason)) if reason == COMPACTED => true,
             done => {
                 done.with_context(context)?;
                 false

@@ -14,7 +14,7 @@ use super::quorum::works;
 use super::report::{CertificateReport, ClusterReport, DatabaseReport, MemberReport, Role};
 use super::{certificate, facts};
 use crate::description::DescribedMember;
-use crate::etcd::{Member, Session, Status, Trouble};
+use crate::etcd::{CallError, Member, Session, Status};
 use crate::printable::printable;
 use crate::{parallel, pki};
 
@@ -133,11 +133,11 @@ fn ask_etcd(
     address: IpAddr,
     now: i64,
     report: &mut MemberReport,
-) -> Result<Vec<Member>, Trouble> {
+) -> Result<Vec<Member>, CallError> {
     let peer = access.client.check_peer_port(address);
     report.peer_certificate = peer.as_ref().ok().and_then(|der| presented(der, now));
     let session = match access.client.connect(address) {
-        Err(Trouble::Silent(_)) if peer.is_ok() => {
+        Err(CallError::Silent(_)) if peer.is_ok() => {
             let waits = "etcd runs and serves no clients: it waits for the other members";
             report.trouble = Some(waits.to_owned());
             return Ok(Vec::new());
@@ -159,7 +159,7 @@ fn presented(der: &[u8], now: i64) -> Option<CertificateReport> {
 }
 
 /// Returns the time of a read that a majority confirms. The key does not need to exist.
-fn time_read(session: &Session) -> Result<f64, Trouble> {
+fn time_read(session: &Session) -> Result<f64, CallError> {
     let started = Instant::now();
     session.get("etcd-image/status")?;
     Ok(started.elapsed().as_secs_f64() * 1000.0)

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::access::Access;
 use super::output::{self, NewFile};
-use crate::etcd::Trouble;
+use crate::etcd::CallError;
 use crate::failure::Kind;
 use crate::hex;
 use crate::printable::printable;
@@ -119,7 +119,7 @@ fn tell(access: &Access, user: &str, password: &Secret) -> Result<()> {
         let session = access.client.connect(member.address);
         match session.and_then(|session| session.change_password(user, password)) {
             Ok(()) => return Ok(()),
-            Err(Trouble::Answer(reason)) if reason == UNKNOWN => return Err(unknown(user)),
+            Err(CallError::Answer(reason)) if reason == UNKNOWN => return Err(unknown(user)),
             Err(trouble) => reasons.push(format!("{}: {trouble}", member.name)),
         }
     }

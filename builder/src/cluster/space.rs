@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::etcd::{Pair, Session, Trouble};
+use crate::etcd::{CallError, Pair, Session};
 use crate::printable::printable;
 
 /// The number of prefixes that are reported.
@@ -39,7 +39,7 @@ pub struct Prefix {
 }
 
 /// Reads all live keys of a member, from its own data.
-pub(super) fn read(session: &Session) -> Result<DatabaseContent, Trouble> {
+pub(super) fn read(session: &Session) -> Result<DatabaseContent, CallError> {
     let mut groups = Groups::default();
     let (mut first, mut limit) = (vec![0], 16);
     loop {

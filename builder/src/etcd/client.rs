@@ -11,10 +11,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::call_error::CallError;
 use super::messages::{Member, Status};
 use super::session::{self, Session};
 use super::timeouts::Timeouts;
-use super::trouble::Trouble;
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
 
@@ -63,45 +63,45 @@ impl Client {
     }
 
     /// Connects to this member.
-    pub fn connect(&self, node: IpAddr) -> Result<Session, Trouble> {
+    pub fn connect(&self, node: IpAddr) -> Result<Session, CallError> {
         let at = SocketAddr::new(node, CLIENT_PORT);
         Session::open(self.grpc.clone(), at, self.timeouts)
     }
 
     /// Checks whether this member is healthy, that is, whether the cluster would commit a write.
-    pub fn health(&self, node: IpAddr) -> Result<(), Trouble> {
+    pub fn health(&self, node: IpAddr) -> Result<(), CallError> {
         let session = self.connect(node)?;
         // A read would wait for a leader.
         match session.status()?.errors.as_slice() {
             [] => session.get("health").map(drop),
-            errors => Err(Trouble::Answer(errors.join(", "))),
+            errors => Err(CallError::Answer(errors.join(", "))),
         }
     }
 
     /// Checks whether TLS works with this node on the peer port, which answers before there is a quorum. Returns the
     /// certificate that the node presented, in DER form.
-    pub fn check_peer_port(&self, node: IpAddr) -> Result<Vec<u8>, Trouble> {
+    pub fn check_peer_port(&self, node: IpAddr) -> Result<Vec<u8>, CallError> {
         let at = SocketAddr::new(node, PEER_PORT);
         session::check_peer_port(self.http.clone(), at, self.timeouts)
     }
 
     /// Returns all members, as this one knows them.
-    pub fn members(&self, node: IpAddr) -> Result<Vec<Member>, Trouble> {
+    pub fn members(&self, node: IpAddr) -> Result<Vec<Member>, CallError> {
         self.connect(node)?.members()
     }
 
     /// Returns the status of this member.
-    pub fn status(&self, node: IpAddr) -> Result<Status, Trouble> {
+    pub fn status(&self, node: IpAddr) -> Result<Status, CallError> {
         self.connect(node)?.status()
     }
 
     /// Writes through this member. `Ok` means that the cluster has committed the write.
-    pub fn put(&self, node: IpAddr, key: &str, value: &str) -> Result<(), Trouble> {
+    pub fn put(&self, node: IpAddr, key: &str, value: &str) -> Result<(), CallError> {
         self.connect(node)?.put(key, value)
     }
 
     /// Reads a committed value through this member.
-    pub fn get(&self, node: IpAddr, key: &str) -> Result<Option<String>, Trouble> {
+    pub fn get(&self, node: IpAddr, key: &str) -> Result<Option<String>, CallError> {
         self.connect(node)?.get(key)
     }
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use super::call_error::CallError;
 use super::messages::{Done, PutRequest, RangeRequest};
 use super::session::Session;
 use super::transaction::{
     Compare, KeepAliveAnswer, LeaseAnswer, LeaseRequest, MemberRequest, RequestOperation,
     ThisLease, TransactionAnswer, TransactionRequest,
 };
-use super::trouble::Trouble;
 
 /// How long a change of the member list may take.
 const CHANGE: Duration = Duration::from_secs(30);
 
 impl Session {
     /// Begins a lease that ends after this time unless it is kept alive, and returns its id.
-    pub fn begin_lease(&self, time: Duration) -> Result<u64, Trouble> {
+    pub fn begin_lease(&self, time: Duration) -> Result<u64, CallError> {
         let request = LeaseRequest {
             seconds: time.as_secs(),
         };
@@ -24,20 +24,20 @@ impl Session {
     }
 
     /// Extends a lease. `false` means that it has ended.
-    pub fn keep_alive(&self, lease: u64) -> Result<bool, Trouble> {
+    pub fn keep_alive(&self, lease: u64) -> Result<bool, CallError> {
         let path = "/etcdserverpb.Lease/LeaseKeepAlive";
         let answer: Option<KeepAliveAnswer> = self.first(path, ThisLease { lease })?;
         Ok(answer.is_some_and(|answer| answer.seconds > 0))
     }
 
     /// Ends a lease, which removes its keys.
-    pub fn end_lease(&self, lease: u64) -> Result<(), Trouble> {
+    pub fn end_lease(&self, lease: u64) -> Result<(), CallError> {
         let Done {} = self.call("/etcdserverpb.Lease/LeaseRevoke", ThisLease { lease })?;
         Ok(())
     }
 
     /// Writes a key that does not exist, for as long as the lease lasts. If it exists, returns its value instead.
-    pub fn create(&self, key: &str, value: &str, lease: u64) -> Result<Option<String>, Trouble> {
+    pub fn create(&self, key: &str, value: &str, lease: u64) -> Result<Option<String>, CallError> {
         let read = RangeRequest {
             key: key.into(),
             ..RangeRequest::default()
@@ -63,7 +63,7 @@ impl Session {
     }
 
     /// Removes a member from the cluster.
-    pub fn remove_member(&self, id: u64) -> Result<(), Trouble> {
+    pub fn remove_member(&self, id: u64) -> Result<(), CallError> {
         let path = "/etcdserverpb.Cluster/MemberRemove";
         let Done {} = self.call_within(CHANGE, path, MemberRequest { id })?;
         Ok(())

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::call_error::CallError;
 use super::messages::{
     Alarm, AlarmAnswer, AlarmRequest, CompactRequest, Done, Hash, HashRequest, MoveLeaderRequest,
     Pair, PasswordRequest, RangeAnswer, RangeRequest,
 };
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::secret::Secret;
 
 /// How long a member may read or rewrite its whole database: several gigabytes on a slow card.
@@ -34,14 +34,14 @@ pub struct KeyRange {
 
 impl Session {
     /// Rewrites the database of this member without its free pages. The member serves nothing meanwhile.
-    pub fn defragment(&self) -> Result<(), Trouble> {
+    pub fn defragment(&self) -> Result<(), CallError> {
         let path = "/etcdserverpb.Maintenance/Defragment";
         let Done {} = self.call_within(WHOLE, path, Done {})?;
         Ok(())
     }
 
     /// Removes the history of all keys before this revision from the database of every member.
-    pub fn compact(&self, revision: u64) -> Result<(), Trouble> {
+    pub fn compact(&self, revision: u64) -> Result<(), CallError> {
         let request = CompactRequest {
             revision,
             is_physical: true,
@@ -51,17 +51,17 @@ impl Session {
     }
 
     /// Returns the alarms of the cluster.
-    pub fn alarms(&self) -> Result<Vec<Alarm>, Trouble> {
+    pub fn alarms(&self) -> Result<Vec<Alarm>, CallError> {
         let answer = self.alarm(GET, Alarm::default())?;
         Ok(answer.alarms)
     }
 
     /// Removes an alarm; one that does not exist is no error.
-    pub fn disarm(&self, alarm: Alarm) -> Result<(), Trouble> {
+    pub fn disarm(&self, alarm: Alarm) -> Result<(), CallError> {
         self.alarm(DEACTIVATE, alarm).map(drop)
     }
 
-    fn alarm(&self, action: i32, alarm: Alarm) -> Result<AlarmAnswer, Trouble> {
+    fn alarm(&self, action: i32, alarm: Alarm) -> Result<AlarmAnswer, CallError> {
         let request = AlarmRequest {
             action,
             member: alarm.member,
@@ -71,14 +71,14 @@ impl Session {
     }
 
     /// Makes another member the leader. Only the leader accepts this call.
-    pub fn move_leader(&self, target: u64) -> Result<(), Trouble> {
+    pub fn move_leader(&self, target: u64) -> Result<(), CallError> {
         let path = "/etcdserverpb.Maintenance/MoveLeader";
         let Done {} = self.call_within(ELECTION, path, MoveLeaderRequest { target })?;
         Ok(())
     }
 
     /// Sets the password of a user.
-    pub fn change_password(&self, user: &str, password: &Secret) -> Result<(), Trouble> {
+    pub fn change_password(&self, user: &str, password: &Secret) -> Result<(), CallError> {
         let request = PasswordRequest {
             user: user.to_owned(),
             password: String::from_utf8_lossy(password.reveal()).into_owned(),
@@ -89,13 +89,13 @@ impl Session {
     }
 
     /// Returns the hash of this member's key space up to this revision.
-    pub fn hash(&self, revision: u64) -> Result<Hash, Trouble> {
+    pub fn hash(&self, revision: u64) -> Result<Hash, CallError> {
         let path = "/etcdserverpb.Maintenance/HashKV";
         self.call_within(WHOLE, path, HashRequest { revision })
     }
 
     /// Returns at most `limit` keys of this member's own data, from `first` on.
-    pub fn page(&self, first: &[u8], limit: u64) -> Result<KeyRange, Trouble> {
+    pub fn page(&self, first: &[u8], limit: u64) -> Result<KeyRange, CallError> {
         let request = RangeRequest {
             key: first.to_vec(),
             end: vec![0],

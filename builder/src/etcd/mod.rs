@@ -3,6 +3,7 @@
 //! Its functions block. The asynchronous libraries below them run on the caller's thread inside [`Session`], and nowhere else
 //! in the program.
 
+mod call_error;
 mod client;
 mod lease;
 mod maintenance;
@@ -11,11 +12,10 @@ mod session;
 mod timeouts;
 mod transaction;
 mod transport;
-mod trouble;
 
+pub use call_error::CallError;
 pub use client::Client;
 pub use maintenance::KeyRange;
 pub use messages::{Alarm, Hash, Member, Pair, Status};
 pub use session::Session;
 pub use timeouts::Timeouts;
-pub use trouble::Trouble;

@@ -15,13 +15,13 @@ use tonic::client::Grpc;
 use tonic::{Code, Request, Streaming};
 use tonic_prost::ProstCodec;
 
+use super::call_error::CallError;
 use super::messages::{
     Done, Member, MembersAnswer, Nothing, PutRequest, RangeAnswer, RangeRequest, SnapshotPart,
     Status,
 };
 use super::timeouts::Timeouts;
 use super::transport::{self, Channel, Connected};
-use super::trouble::Trouble;
 use crate::printable::printable;
 
 /// How long a member may pause while it sends a snapshot from its card.
@@ -52,7 +52,7 @@ impl Session {
         tls: Option<Arc<ClientConfig>>,
         at: SocketAddr,
         timeouts: Timeouts,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, CallError> {
         let runtime = runtime()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let connected = runtime.block_on(transport::connect(tls, at, timeouts))?;
@@ -78,18 +78,18 @@ impl Session {
     }
 
     /// Returns the status of this member, which it reports without asking others.
-    pub fn status(&self) -> Result<Status, Trouble> {
+    pub fn status(&self) -> Result<Status, CallError> {
         self.call("/etcdserverpb.Maintenance/Status", Nothing {})
     }
 
     /// Returns all members, as this one knows them.
-    pub fn members(&self) -> Result<Vec<Member>, Trouble> {
+    pub fn members(&self) -> Result<Vec<Member>, CallError> {
         let list: MembersAnswer = self.call("/etcdserverpb.Cluster/MemberList", Nothing {})?;
         Ok(list.members)
     }
 
     /// Writes through this member. `Ok` means that the cluster has committed the write.
-    pub fn put(&self, key: &str, value: &str) -> Result<(), Trouble> {
+    pub fn put(&self, key: &str, value: &str) -> Result<(), CallError> {
         let put = PutRequest {
             key: key.into(),
             value: value.into(),
@@ -100,7 +100,7 @@ impl Session {
     }
 
     /// Reads a committed value through this member, with a linearizable read.
-    pub fn get(&self, key: &str) -> Result<Option<String>, Trouble> {
+    pub fn get(&self, key: &str) -> Result<Option<String>, CallError> {
         let request = RangeRequest {
             key: key.into(),
             ..RangeRequest::default()
@@ -127,7 +127,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn call<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Trouble>
+    pub(super) fn call<Q, A>(&self, path: &'static str, request: Q) -> Result<A, CallError>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
@@ -141,7 +141,7 @@ impl Session {
         limit: Duration,
         path: &'static str,
         request: Q,
-    ) -> Result<A, Trouble>
+    ) -> Result<A, CallError>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
@@ -157,7 +157,7 @@ impl Session {
     }
 
     /// Calls a function that answers several times, for its first answer.
-    pub(super) fn first<Q, A>(&self, path: &'static str, request: Q) -> Result<Option<A>, Trouble>
+    pub(super) fn first<Q, A>(&self, path: &'static str, request: Q) -> Result<Option<A>, CallError>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
@@ -170,7 +170,7 @@ impl Session {
     }
 
     /// Begins a call that answers several times.
-    async fn stream<Q, A>(&self, path: &'static str, request: Q) -> Result<Streaming<A>, Trouble>
+    async fn stream<Q, A>(&self, path: &'static str, request: Q) -> Result<Streaming<A>, CallError>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
@@ -184,10 +184,10 @@ impl Session {
     }
 
     /// Returns the client once the connection accepts a request.
-    async fn ready(&self) -> Result<Grpc<Channel>, Trouble> {
+    async fn ready(&self) -> Result<Grpc<Channel>, CallError> {
         let mut grpc = self.grpc.clone();
         let ready = grpc.ready().await;
-        ready.map_err(|error| Trouble::connection(&error))?;
+        ready.map_err(|error| CallError::connection(&error))?;
         Ok(grpc)
     }
 
@@ -195,14 +195,14 @@ impl Session {
     fn block<T>(
         &self,
         limit: Duration,
-        future: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        future: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let limited = async { timeout(limit, future).await };
         let result = self.runtime.block_on(limited);
-        let result = result.unwrap_or_else(|_| Err(Trouble::late(limit)));
+        let result = result.unwrap_or_else(|_| Err(CallError::late(limit)));
         match result {
-            Err(Trouble::Silent(reason)) => {
-                Err(self.channel.end().unwrap_or(Trouble::Silent(reason)))
+            Err(CallError::Silent(reason)) => {
+                Err(self.channel.end().unwrap_or(CallError::Silent(reason)))
             }
             other => other,
         }
@@ -214,21 +214,21 @@ pub(super) fn check_peer_port(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     timeouts: Timeouts,
-) -> Result<Vec<u8>, Trouble> {
+) -> Result<Vec<u8>, CallError> {
     runtime()?.block_on(transport::check_peer_port(tls, at, timeouts))
 }
 
-fn runtime() -> Result<Runtime, Trouble> {
+fn runtime() -> Result<Runtime, CallError> {
     let built = Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| Trouble::Silent(error.to_string()))
+    built.map_err(|error| CallError::Silent(error.to_string()))
 }
 
 /// Distinguishes an answer of etcd from a failure of the connection, which has a cause in this process.
-fn refusal(status: &tonic::Status) -> Trouble {
+fn refusal(status: &tonic::Status) -> CallError {
     match status.source() {
-        Some(cause) => Trouble::connection(cause),
-        None if status.message().is_empty() => Trouble::Answer(name(status.code())),
-        None => Trouble::Answer(printable(status.message())),
+        Some(cause) => CallError::connection(cause),
+        None if status.message().is_empty() => CallError::Answer(name(status.code())),
+        None => CallError::Answer(printable(status.message())),
     }
 }
 
@@ -243,6 +243,6 @@ mod tests {
     #[test]
     fn what_a_member_says_moves_no_cursor() {
         let said = refusal(&tonic::Status::unknown("no\u{1b}[2J"));
-        assert_eq!(said, Trouble::Answer("no\\u{1b}[2J".to_owned()));
+        assert_eq!(said, CallError::Answer("no\\u{1b}[2J".to_owned()));
     }
 }

@@ -21,8 +21,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
+use super::call_error::CallError;
 use super::timeouts::Timeouts;
-use super::trouble::Trouble;
 
 /// How long a rejection of our certificate may take on the peer port, at least.
 const REJECTION: Duration = Duration::from_millis(200);
@@ -41,12 +41,12 @@ pub(super) struct Connected {
 pub(super) struct Channel {
     sender: SendRequest<Body>,
     /// Why the connection ended. A request that ends with it does not know the reason.
-    end: Arc<Mutex<Option<Trouble>>>,
+    end: Arc<Mutex<Option<CallError>>>,
 }
 
 impl Channel {
     /// Returns why the connection ended, if it failed.
-    pub(super) fn end(&self) -> Option<Trouble> {
+    pub(super) fn end(&self) -> Option<CallError> {
         self.end.lock().ok()?.clone()
     }
 }
@@ -56,7 +56,7 @@ pub(super) async fn connect(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     timeouts: Timeouts,
-) -> Result<Connected, Trouble> {
+) -> Result<Connected, CallError> {
     let Opened {
         stream,
         certificate,
@@ -73,7 +73,7 @@ pub(super) async fn connect(
         .keep_alive_interval(timeouts.answer * 2)
         .keep_alive_timeout(timeouts.answer);
     let handshake = builder.handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = handshake.map_err(|error| Trouble::connection(&error))?;
+    let (sender, connection) = handshake.map_err(|error| CallError::connection(&error))?;
     let end = Arc::new(Mutex::new(None));
     let channel = Channel {
         sender,
@@ -83,7 +83,7 @@ pub(super) async fn connect(
         if let Err(error) = connection.await
             && let Ok(mut end) = end.lock()
         {
-            *end = Some(Trouble::connection(&error));
+            *end = Some(CallError::connection(&error));
         }
     });
     Ok(Connected {
@@ -100,12 +100,12 @@ pub(super) async fn connect(
 async fn accepted(
     stream: Box<dyn ByteStream>,
     timeouts: Timeouts,
-) -> Result<BufReader<Box<dyn ByteStream>>, Trouble> {
+) -> Result<BufReader<Box<dyn ByteStream>>, CallError> {
     let mut stream = BufReader::new(stream);
     match timeout(timeouts.answer, stream.fill_buf()).await {
         Ok(Ok(_)) => Ok(stream),
-        Ok(Err(error)) => Err(Trouble::connection(&error)),
-        Err(_) => Err(Trouble::late(timeouts.answer)),
+        Ok(Err(error)) => Err(CallError::connection(&error)),
+        Err(_) => Err(CallError::late(timeouts.answer)),
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn check_peer_port(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     timeouts: Timeouts,
-) -> Result<Vec<u8>, Trouble> {
+) -> Result<Vec<u8>, CallError> {
     let started = Instant::now();
     let Opened {
         mut stream,
@@ -133,8 +133,8 @@ pub(super) async fn check_peer_port(
     let answer = timeout(timeouts.answer, exchange).await;
     match answer {
         Ok(Ok(_)) => Ok(certificate),
-        Ok(Err(error)) => Err(Trouble::connection(&error)),
-        Err(_) => Err(Trouble::late(timeouts.answer)),
+        Ok(Err(error)) => Err(CallError::connection(&error)),
+        Err(_) => Err(CallError::late(timeouts.answer)),
     }
 }
 
@@ -153,10 +153,10 @@ async fn open(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     timeouts: Timeouts,
-) -> Result<Opened, Trouble> {
-    let trouble = |error: io::Error| Trouble::connection(&error);
+) -> Result<Opened, CallError> {
+    let trouble = |error: io::Error| CallError::connection(&error);
     let stream = timeout(timeouts.connect, TcpStream::connect(at)).await;
-    let stream = stream.map_err(|_| Trouble::late(timeouts.connect))?;
+    let stream = stream.map_err(|_| CallError::late(timeouts.connect))?;
     let stream = stream.map_err(trouble)?;
     // Without it, a request waits for the acknowledgement of the one before, which the kernel delays by 40 ms.
     stream.set_nodelay(true).map_err(trouble)?;
@@ -169,7 +169,7 @@ async fn open(
     let name = ServerName::IpAddress(at.ip().into());
     let handshake = TlsConnector::from(tls).connect(name, stream);
     let connected = timeout(timeouts.handshake, handshake).await;
-    let connected = connected.map_err(|_| Trouble::late(timeouts.handshake))?;
+    let connected = connected.map_err(|_| CallError::late(timeouts.handshake))?;
     let stream = connected.map_err(trouble)?;
     Ok(Opened {
         certificate: presented(&stream),

@@ -24,7 +24,7 @@ use self::outlook::Outlook;
 use super::access::{self, Access};
 use crate::cli::Operator;
 use crate::date;
-use crate::etcd::{Client, Session, Trouble};
+use crate::etcd::{CallError, Client, Session};
 use crate::failure::Kind;
 use crate::printable::printable;
 use crate::progress::Progress;
@@ -113,7 +113,7 @@ impl OperatorLock {
     }
 
     /// Goes on without the lock.
-    fn without(access: &Access, trouble: &Trouble, progress: &dyn Progress) -> Self {
+    fn without(access: &Access, trouble: &CallError, progress: &dyn Progress) -> Self {
         progress.note(&format!(
             "warning: could not take the cluster lock ({trouble}); another command may change cluster {} at the same time",
             access.description.cluster
@@ -128,7 +128,7 @@ impl OperatorLock {
         operator: &Operator,
         now: i64,
         progress: &dyn Progress,
-    ) -> Result<Result<Self, Trouble>> {
+    ) -> Result<Result<Self, CallError>> {
         let (started, mut is_waiting) = (Instant::now(), false);
         loop {
             let trouble = match Self::attempt(access, command, operator, now, progress)? {
@@ -153,7 +153,7 @@ impl OperatorLock {
         operator: &Operator,
         now: i64,
         progress: &dyn Progress,
-    ) -> Result<Result<Self, Trouble>> {
+    ) -> Result<Result<Self, CallError>> {
         let holder = Holder {
             command: command.to_owned(),
             operator: operator.name.clone(),
@@ -263,7 +263,7 @@ enum Attempt {
     Held(String),
 }
 
-fn acquire(client: &Client, addresses: &[IpAddr], value: &str) -> Result<Attempt, Trouble> {
+fn acquire(client: &Client, addresses: &[IpAddr], value: &str) -> Result<Attempt, CallError> {
     through_any(client, addresses, |session| {
         let lease = session.begin_lease(LEASE)?;
         match session.create(KEY, value, lease) {
@@ -304,7 +304,7 @@ fn refusal(cluster: &str, holder: &str) -> anyhow::Error {
     Kind::Refused.error(message, hint)
 }
 
-fn no_majority(cluster: &str, trouble: &Trouble) -> anyhow::Error {
+fn no_majority(cluster: &str, trouble: &CallError) -> anyhow::Error {
     let message = format!(
         "could not take the lock of cluster {cluster} within {} s: {trouble}",
         LEASE.as_secs()
@@ -356,9 +356,9 @@ fn refresh(key: &Key, mut lease: u64, is_lost: &AtomicBool, stopped: &Receiver<(
 fn through_any<T>(
     client: &Client,
     addresses: &[IpAddr],
-    call: impl Fn(&Session) -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
-    let mut found: Option<Trouble> = None;
+    call: impl Fn(&Session) -> Result<T, CallError>,
+) -> Result<T, CallError> {
+    let mut found: Option<CallError> = None;
     for address in addresses {
         let done = client.connect(*address).and_then(|session| call(&session));
         match done {
@@ -371,7 +371,7 @@ fn through_any<T>(
             }
         }
     }
-    Err(found.unwrap_or_else(|| Trouble::Silent("it has no members".to_owned())))
+    Err(found.unwrap_or_else(|| CallError::Silent("it has no members".to_owned())))
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Whether it helps to wait after a member has not given the lock.
 
-use crate::etcd::Trouble;
+use crate::etcd::CallError;
 
 /// What a failure of one member says about the next attempt, from the least to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,7 +15,7 @@ pub(super) enum Outlook {
 
 impl Outlook {
     /// Classifies a failure, an answer by the words of etcd.
-    pub(super) fn of(trouble: &Trouble) -> Self {
+    pub(super) fn of(trouble: &CallError) -> Self {
         let passing = [
             "leader",
             "timed out",
@@ -28,13 +28,13 @@ impl Outlook {
             "proposal dropped",
         ];
         match trouble {
-            Trouble::Tls(_) => Self::Local,
-            Trouble::Silent(_) => Self::Passing,
-            Trouble::Answer(reason) if reason.contains("for learner") => Self::Local,
-            Trouble::Answer(reason) if passing.iter().any(|words| reason.contains(words)) => {
+            CallError::Tls(_) => Self::Local,
+            CallError::Silent(_) => Self::Passing,
+            CallError::Answer(reason) if reason.contains("for learner") => Self::Local,
+            CallError::Answer(reason) if passing.iter().any(|words| reason.contains(words)) => {
                 Self::Passing
             }
-            Trouble::Answer(_) => Self::Lasting,
+            CallError::Answer(_) => Self::Lasting,
         }
     }
 }

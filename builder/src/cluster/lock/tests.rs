@@ -65,10 +65,10 @@ fn only_a_command_that_ended_on_this_machine_has_left_its_lock() {
 
 #[test]
 fn only_a_failure_that_may_end_with_an_election_is_waited_for() {
-    let answer = |reason: &str| Trouble::Answer(format!("etcdserver: {reason}"));
+    let answer = |reason: &str| CallError::Answer(format!("etcdserver: {reason}"));
     let cases = [
         (
-            Trouble::Silent("no answer within 5 s".to_owned()),
+            CallError::Silent("no answer within 5 s".to_owned()),
             Outlook::Passing,
         ),
         (answer("no leader"), Outlook::Passing),
@@ -79,14 +79,14 @@ fn only_a_failure_that_may_end_with_an_election_is_waited_for() {
         ),
         (answer("server stopped"), Outlook::Passing),
         (
-            Trouble::Answer("raft proposal dropped".to_owned()),
+            CallError::Answer("raft proposal dropped".to_owned()),
             Outlook::Passing,
         ),
         (answer("rpc not supported for learner"), Outlook::Local),
         (answer("mvcc: database space exceeded"), Outlook::Lasting),
         (answer("permission denied"), Outlook::Lasting),
         (
-            Trouble::Tls("received fatal alert: UnknownCA".to_owned()),
+            CallError::Tls("received fatal alert: UnknownCA".to_owned()),
             Outlook::Local,
         ),
     ];

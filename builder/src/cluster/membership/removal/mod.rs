@@ -12,7 +12,7 @@ use super::super::operation::Operation;
 use super::super::quorum::works;
 use super::super::report::{ClusterReport, MemberReport};
 use super::{INTERVAL, members};
-use crate::etcd::Trouble;
+use crate::etcd::CallError;
 use crate::failure::Kind;
 
 /// How long the others may take to agree that a member is gone.
@@ -167,11 +167,11 @@ fn is_settled(report: &ClusterReport, leaver: &Leaver) -> bool {
 
 /// Returns whether etcd may have removed the member, or may still do so, despite the error: its answer was lost, or it stopped
 /// waiting for the other members. The member list then shows the result.
-fn may_be_done(trouble: &Trouble) -> bool {
+fn may_be_done(trouble: &CallError) -> bool {
     match trouble {
-        Trouble::Silent(_) => true,
-        Trouble::Tls(_) => false,
-        Trouble::Answer(reason) => ["member not found", "request timed out"]
+        CallError::Silent(_) => true,
+        CallError::Tls(_) => false,
+        CallError::Answer(reason) => ["member not found", "request timed out"]
             .iter()
             .any(|words| reason.contains(words)),
     }

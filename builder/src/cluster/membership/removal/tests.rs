@@ -118,8 +118,8 @@ fn a_member_is_admitted_only_while_all_others_answer() {
 /// The connection breaks after etcd has removed the member, or etcd itself waits too long for the others.
 #[test]
 fn an_answer_that_was_lost_does_not_hide_a_removal() {
-    let silent = |reason: &str| Trouble::Silent(reason.to_owned());
-    let answer = |reason: &str| Trouble::Answer(reason.to_owned());
+    let silent = |reason: &str| CallError::Silent(reason.to_owned());
+    let answer = |reason: &str| CallError::Answer(reason.to_owned());
     let undecided = [
         silent("Connection reset by peer (os error 104)"),
         silent("no answer within 30 s"),
@@ -132,7 +132,7 @@ fn an_answer_that_was_lost_does_not_hide_a_removal() {
     let refused = [
         answer("etcdserver: re-configuration failed due to not enough started members"),
         answer("etcdserver: permission denied"),
-        Trouble::Tls("received fatal alert: UnknownCA".to_owned()),
+        CallError::Tls("received fatal alert: UnknownCA".to_owned()),
     ];
     for trouble in refused {
         assert!(!may_be_done(&trouble), "{trouble}");

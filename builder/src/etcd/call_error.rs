@@ -1,4 +1,4 @@
-//! The reasons for which a member does not answer as expected.
+//! The errors of calls: why a member does not answer as expected.
 
 use std::error::Error;
 use std::fmt;
@@ -9,9 +9,9 @@ use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 
 use crate::date::date;
 
-/// The reason why there is no answer.
+/// Why a call has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum CallError {
     /// No service listens yet, or the answer takes too long.
     Silent(String),
     /// One side does not accept the other's certificate; waiting does not help.
@@ -20,8 +20,8 @@ pub enum Trouble {
     Answer(String),
 }
 
-impl Trouble {
-    /// Describes an error of a connection by its innermost cause, because the outer ones only repeat the address.
+impl CallError {
+    /// Returns the error of a connection, described by its innermost cause, because the outer ones only repeat the address.
     pub(super) fn connection(error: &(dyn Error + 'static)) -> Self {
         let mut innermost = error;
         while let Some(cause) = inner(innermost) {
@@ -31,7 +31,7 @@ impl Trouble {
         untimely.unwrap_or_else(|| classify(innermost.to_string()))
     }
 
-    /// Describes a missing answer.
+    /// Returns the error of an answer that did not come within a time limit.
     pub(super) fn late(limit: Duration) -> Self {
         Self::Silent(format!("no answer within {} s", limit.as_secs_f32()))
     }
@@ -46,8 +46,8 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
-/// Describes a certificate that is not valid at this machine's time.
-fn untimely(error: &TlsError) -> Option<Trouble> {
+/// Returns the error of a certificate that is not valid at this machine's time.
+fn untimely(error: &TlsError) -> Option<CallError> {
     let TlsError::InvalidCertificate(reason) = error else {
         return None;
     };
@@ -59,23 +59,23 @@ fn untimely(error: &TlsError) -> Option<Trouble> {
         }
         _ => return None,
     };
-    Some(Trouble::Tls(format!(
+    Some(CallError::Tls(format!(
         "certificate {state} {}, and the clock of this machine says {}",
         day(limit),
         day(time)
     )))
 }
 
-/// Recognizes the words with which rustls reports a certificate that one side does not accept.
-fn classify(reason: String) -> Trouble {
+/// Distinguishes a rejected certificate from silence, by the words of rustls.
+fn classify(reason: String) -> CallError {
     let words = ["invalid peer certificate", "received fatal alert"];
     match words.iter().any(|words| reason.contains(words)) {
-        true => Trouble::Tls(reason),
-        false => Trouble::Silent(reason),
+        true => CallError::Tls(reason),
+        false => CallError::Silent(reason),
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent(reason) => f.write_str(reason),
@@ -85,7 +85,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl Error for Trouble {}
+impl Error for CallError {}
 
 #[cfg(test)]
 mod tests {
@@ -99,12 +99,15 @@ mod tests {
             "invalid peer certificate: UnknownIssuer",
             "received fatal alert: BadCertificate",
         ] {
-            assert_eq!(classify(reason.to_owned()), Trouble::Tls(reason.to_owned()));
+            assert_eq!(
+                classify(reason.to_owned()),
+                CallError::Tls(reason.to_owned())
+            );
         }
         let silent = "Connection refused (os error 111)";
         assert_eq!(
             classify(silent.to_owned()),
-            Trouble::Silent(silent.to_owned())
+            CallError::Silent(silent.to_owned())
         );
     }
 
@@ -129,8 +132,8 @@ mod tests {
         ];
         for (reason, wanted) in cases {
             let error = io::Error::other(TlsError::InvalidCertificate(reason));
-            let wanted = Trouble::Tls(wanted.to_owned());
-            assert_eq!(Trouble::connection(&error), wanted);
+            let wanted = CallError::Tls(wanted.to_owned());
+            assert_eq!(CallError::connection(&error), wanted);
         }
     }
 
@@ -138,7 +141,7 @@ mod tests {
     fn the_innermost_cause_is_reported() {
         let cause = io::Error::other("received fatal alert: UnknownCA");
         let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, cause));
-        let wanted = Trouble::Tls("received fatal alert: UnknownCA".to_owned());
-        assert_eq!(Trouble::connection(&error), wanted);
+        let wanted = CallError::Tls("received fatal alert: UnknownCA".to_owned());
+        assert_eq!(CallError::connection(&error), wanted);
     }
 }
