@@ -7,7 +7,7 @@
 //! A command that lost its lock, for example because its machine slept, must stop: another command may have changed what it
 //! checked. It verifies the lock before each step ([`OperatorLock::must_be_kept`]).
 
-mod outlook;
+mod persistence;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use self::outlook::Outlook;
+use self::persistence::Persistence;
 use super::access::{self, Access};
 use crate::cli::Operator;
 use crate::date;
@@ -105,7 +105,7 @@ impl OperatorLock {
     ) -> Result<Self> {
         match Self::patiently(access, command, operator, now, progress)? {
             Ok(lock) => Ok(lock),
-            Err(trouble) if Outlook::of(&trouble) == Outlook::Passing => {
+            Err(trouble) if Persistence::of(&trouble) == Persistence::Temporary => {
                 Err(no_majority(&access.description.cluster, &trouble))
             }
             Err(trouble) => Ok(Self::without(access, &trouble, progress)),
@@ -135,7 +135,7 @@ impl OperatorLock {
                 Ok(lock) => return Ok(Ok(lock)),
                 Err(trouble) => trouble,
             };
-            if Outlook::of(&trouble) != Outlook::Passing || started.elapsed() > LEASE {
+            if Persistence::of(&trouble) != Persistence::Temporary || started.elapsed() > LEASE {
                 return Ok(Err(trouble));
             }
             if !is_waiting {
@@ -364,8 +364,11 @@ fn through_any<T>(
         match done {
             Ok(done) => return Ok(done),
             Err(trouble) => {
-                let outlook = Outlook::of(&trouble);
-                if found.as_ref().is_none_or(|it| Outlook::of(it) < outlook) {
+                let outlook = Persistence::of(&trouble);
+                if found
+                    .as_ref()
+                    .is_none_or(|it| Persistence::of(it) < outlook)
+                {
                     found = Some(trouble);
                 }
             }

@@ -69,29 +69,32 @@ fn only_a_failure_that_may_end_with_an_election_is_waited_for() {
     let cases = [
         (
             CallError::Silent("no answer within 5 s".to_owned()),
-            Outlook::Passing,
+            Persistence::Temporary,
         ),
-        (answer("no leader"), Outlook::Passing),
-        (answer("leader changed"), Outlook::Passing),
+        (answer("no leader"), Persistence::Temporary),
+        (answer("leader changed"), Persistence::Temporary),
         (
             answer("request timed out, possibly due to previous leader failure"),
-            Outlook::Passing,
+            Persistence::Temporary,
         ),
-        (answer("server stopped"), Outlook::Passing),
+        (answer("server stopped"), Persistence::Temporary),
         (
             CallError::Answer("raft proposal dropped".to_owned()),
-            Outlook::Passing,
+            Persistence::Temporary,
         ),
-        (answer("rpc not supported for learner"), Outlook::Local),
-        (answer("mvcc: database space exceeded"), Outlook::Lasting),
-        (answer("permission denied"), Outlook::Lasting),
+        (answer("rpc not supported for learner"), Persistence::Local),
+        (
+            answer("mvcc: database space exceeded"),
+            Persistence::Permanent,
+        ),
+        (answer("permission denied"), Persistence::Permanent),
         (
             CallError::Tls("received fatal alert: UnknownCA".to_owned()),
-            Outlook::Local,
+            Persistence::Local,
         ),
     ];
     for (trouble, wanted) in cases {
-        assert_eq!(Outlook::of(&trouble), wanted, "{trouble}");
+        assert_eq!(Persistence::of(&trouble), wanted, "{trouble}");
     }
     let (kind, hint) = explain(&no_majority("main", &answer("no leader")));
     assert_eq!(kind, Kind::Unhealthy);

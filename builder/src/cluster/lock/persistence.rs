@@ -1,19 +1,19 @@
-//! Whether it helps to wait after a member has not given the lock.
+//! Classifies why a member did not give the lock: whether another attempt can succeed.
 
 use crate::etcd::CallError;
 
-/// What a failure of one member says about the next attempt, from the least to the most.
+/// How long the failure of one member lasts, ordered by how much it says about the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outlook {
-    /// It concerns this member alone, or the files of this machine.
+pub(super) enum Persistence {
+    /// It concerns only this member or the files of this machine.
     Local,
     /// It may end with an election.
-    Passing,
-    /// The cluster has answered, and will answer the same again.
-    Lasting,
+    Temporary,
+    /// The cluster has answered, and the next answer will be the same.
+    Permanent,
 }
 
-impl Outlook {
+impl Persistence {
     /// Classifies a failure, an answer by the words of etcd.
     pub(super) fn of(trouble: &CallError) -> Self {
         let passing = [
@@ -29,12 +29,12 @@ impl Outlook {
         ];
         match trouble {
             CallError::Tls(_) => Self::Local,
-            CallError::Silent(_) => Self::Passing,
+            CallError::Silent(_) => Self::Temporary,
             CallError::Answer(reason) if reason.contains("for learner") => Self::Local,
             CallError::Answer(reason) if passing.iter().any(|words| reason.contains(words)) => {
-                Self::Passing
+                Self::Temporary
             }
-            CallError::Answer(_) => Self::Lasting,
+            CallError::Answer(_) => Self::Permanent,
         }
     }
 }
