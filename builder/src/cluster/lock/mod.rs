@@ -364,11 +364,8 @@ fn through_any<T>(
         match done {
             Ok(done) => return Ok(done),
             Err(trouble) => {
-                let outlook = Persistence::of(&trouble);
-                if found
-                    .as_ref()
-                    .is_none_or(|it| Persistence::of(it) < outlook)
-                {
+                let says_less = |it: &CallError| Persistence::of(it) < Persistence::of(&trouble);
+                if found.as_ref().is_none_or(says_less) {
                     found = Some(trouble);
                 }
             }

@@ -16,7 +16,7 @@ pub(super) enum Persistence {
 impl Persistence {
     /// Classifies a failure, an answer by the words of etcd.
     pub(super) fn of(trouble: &CallError) -> Self {
-        let passing = [
+        let temporary = [
             "leader",
             "timed out",
             "deadline",
@@ -31,7 +31,7 @@ impl Persistence {
             CallError::Tls(_) => Self::Local,
             CallError::Silent(_) => Self::Temporary,
             CallError::Answer(reason) if reason.contains("for learner") => Self::Local,
-            CallError::Answer(reason) if passing.iter().any(|words| reason.contains(words)) => {
+            CallError::Answer(reason) if temporary.iter().any(|words| reason.contains(words)) => {
                 Self::Temporary
             }
             CallError::Answer(_) => Self::Permanent,
