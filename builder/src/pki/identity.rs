@@ -89,8 +89,8 @@ impl FoundState {
             None => Authority::create(cluster, now)?,
         };
         authority.save(store);
-        if authority.is_elsewhere() {
-            refuse_lacking(&store.reader(), cluster, &authority, now)?;
+        if authority.owner_signs() {
+            refuse_unsigned(&store.reader(), cluster, &authority, now)?;
         }
         let mut issuance = Issuance::new(store, &authority, now, is_new);
         let admin = issuance.ensure(self.admin)?;
@@ -121,8 +121,8 @@ impl FoundState {
     }
 }
 
-/// Refuses a cluster of which the CA's owner has yet to sign certificates.
-fn refuse_lacking(
+/// Refuses a cluster for which the CA's owner still has to sign certificates.
+fn refuse_unsigned(
     reader: &StateReader,
     cluster: &Cluster,
     authority: &Authority,
@@ -130,7 +130,7 @@ fn refuse_lacking(
 ) -> anyhow::Result<()> {
     let mut lines = String::new();
     for profile in profiles(cluster) {
-        if let Some(reason) = lack(reader, &profile, authority, now)? {
+        if let Some(reason) = why_unusable(reader, &profile, authority, now)? {
             let _ = write!(lines, "\n  {}.crt: {reason}", profile.file);
         }
     }
@@ -143,8 +143,8 @@ fn refuse_lacking(
     }
 }
 
-/// Returns why a certificate of the state directory cannot be used, if so.
-pub(super) fn lack(
+/// Returns why a certificate of the state directory cannot be used; `None` if it can.
+pub(super) fn why_unusable(
     reader: &StateReader,
     profile: &Profile,
     authority: &Authority,

@@ -121,7 +121,7 @@ impl Profile {
         authority: &Authority,
         now: i64,
     ) -> Option<String> {
-        if authority.is_elsewhere() {
+        if authority.owner_signs() {
             return self.unfit(found, key, authority, now);
         }
         let reasons = [
@@ -347,7 +347,7 @@ pub(super) fn read(
     if let (Some(found), Some(authority)) = (&found, authority) {
         refuse_foreign(reader, file, found, authority)?;
     }
-    let is_elsewhere = authority.is_some_and(Authority::is_elsewhere);
+    let owner_signs = authority.is_some_and(Authority::owner_signs);
     Ok(match (found, kept) {
         (Some(found), Some(kept)) => {
             let reason = match authority {
@@ -359,11 +359,11 @@ pub(super) fn read(
                 && found.key_kind == Some(profile.key);
             match reason {
                 None => FoundPair::Good(kept.with(found.certificate)),
-                Some(reason) => FoundPair::Outdated(reason, (fits || is_elsewhere).then_some(kept)),
+                Some(reason) => FoundPair::Outdated(reason, (fits || owner_signs).then_some(kept)),
             }
         }
         (None, None) => FoundPair::Nothing,
-        (None, Some(kept)) if is_elsewhere => FoundPair::Outdated(
+        (None, Some(kept)) if owner_signs => FoundPair::Outdated(
             "no answer to its request was imported".to_owned(),
             Some(kept),
         ),

@@ -27,7 +27,7 @@ mod fingerprint;
 mod host_key;
 mod identity;
 mod issuance;
-mod issue;
+mod issuer_name;
 mod keys;
 mod leaf;
 mod modes;

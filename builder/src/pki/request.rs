@@ -43,7 +43,7 @@ pub fn requests(
 ) -> anyhow::Result<Vec<Request>> {
     let mut store = StateStore::open(state, |reader| FoundState::read(reader, cluster, now))?;
     let reader = store.reader();
-    let mut authority = elsewhere(&reader, cluster, now)?;
+    let mut authority = ca_of_owner(&reader, cluster, now)?;
     identity::begin(&mut store)?;
     let mut made = Vec::new();
     for profile in identity::profiles(cluster) {
@@ -77,7 +77,7 @@ pub fn import(
 ) -> anyhow::Result<Imported> {
     let mut store = StateStore::open(state, |reader| FoundState::read(reader, cluster, now))?;
     let reader = store.reader();
-    let mut authority = elsewhere(&reader, cluster, now)?;
+    let mut authority = ca_of_owner(&reader, cluster, now)?;
     let mut wanted = Vec::new();
     for profile in identity::profiles(cluster) {
         let key = key_of(&reader, &profile)?;
@@ -100,9 +100,10 @@ pub fn import(
     for (profile, _) in &wanted {
         let crt = format!("{}.crt", profile.file);
         let is_taken = taken.iter().any(|(file, _)| *file == profile.file);
-        if let (false, Some(reason)) =
-            (is_taken, identity::lack(&reader, profile, &authority, now)?)
-        {
+        if let (false, Some(reason)) = (
+            is_taken,
+            identity::why_unusable(&reader, profile, &authority, now)?,
+        ) {
             lacking.push(format!("{crt}: {reason}"));
         }
     }
@@ -126,10 +127,10 @@ pub fn import(
 }
 
 /// Returns the CA of the cluster, whose key must not be in the state directory.
-fn elsewhere(reader: &StateReader, cluster: &Cluster, now: i64) -> anyhow::Result<Authority> {
+fn ca_of_owner(reader: &StateReader, cluster: &Cluster, now: i64) -> anyhow::Result<Authority> {
     let own = cluster.pki.own_ca.as_ref();
     let authority = Authority::read(reader, own, false, now)?;
-    authority.filter(Authority::is_elsewhere).ok_or_else(|| {
+    authority.filter(Authority::owner_signs).ok_or_else(|| {
         Kind::Usage.error(
             "this cluster's certificates need no requests: the build signs them itself",
             "for a CA whose key is elsewhere, set `ca-certificate` without `ca-key` in [pki], and name a new state directory",

@@ -8,7 +8,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::{AttributeTypeAndValue, RelativeDistinguishedName};
 
-use super::issue::{SEQUENCE, element};
+use super::issuer_name::{SEQUENCE, element};
 use super::x509::CertificateFacts;
 
 const SET: u8 = 0x31;

@@ -18,7 +18,7 @@ use super::phase::{CERTIFICATE, KEY, Phase, files_in};
 use super::signer::{ReadKey, Signer};
 use super::store::{StateReader, StateStore};
 use super::x509::{self, CertificateFacts};
-use super::{issue, keys, refused, subject};
+use super::{issuer_name, keys, refused, subject};
 use crate::date::{after_days, date};
 use crate::spec::{Cluster, KeyKind, OwnCa};
 
@@ -116,7 +116,7 @@ impl Authority {
     }
 
     /// Returns whether the CA's owner signs requests, because its key is not here.
-    pub(super) fn is_elsewhere(&self) -> bool {
+    pub(super) fn owner_signs(&self) -> bool {
         matches!(self.signer, Signer::Owner)
     }
 
@@ -209,7 +209,7 @@ impl Authority {
         let issuer = self.signer.issuer()?;
         let draft = params.signed_by(key, issuer)?;
         let sign = |bytes: &[u8]| issuer.key().sign(bytes);
-        let signed = issue::with_issuer(draft.der(), &self.chain.first.subject, sign);
+        let signed = issuer_name::with_issuer(draft.der(), &self.chain.first.subject, sign);
         let der = signed.context("reading the new certificate")??;
         Ok(x509::to_pem(&der))
     }

@@ -1,4 +1,4 @@
-//! Puts the name of a CA on the certificates below it, byte for byte as in the CA's own certificate.
+//! The name of the issuer in a certificate: it must be, byte for byte, the subject of the CA's certificate.
 //!
 //! The library that writes certificates encodes names again: a name with two units, several values in one part or another
 //! string type would change, and no client would find the CA. Structures are those of RFC 5280, section 4.1.
