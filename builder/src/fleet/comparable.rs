@@ -1,4 +1,4 @@
-//! What the description of a cluster says about its images, to compare the fleets of two machines.
+//! A text by which `merge` compares whether two machines built a cluster from the same description.
 
 use anyhow::Result;
 
@@ -8,9 +8,12 @@ use crate::spec::{BaseChoice, Cluster, EtcdSource, ExtraContent, ExtraFile};
 
 impl Fleet {
     /// Returns a text that is the same on two machines only if both describe a cluster in the same way, with the same keys and files.
-    /// Comments count for nothing, and neither do the paths of the base and of etcd that an option names. The text may contain
-    /// passwords.
-    pub(crate) fn inputs(&self, member: &FleetCluster, cluster: &Cluster) -> Result<String> {
+    /// Comments are left out, and so are the paths of the base and of etcd if an option names them. The text may contain passwords.
+    pub(crate) fn comparable_text(
+        &self,
+        member: &FleetCluster,
+        cluster: &Cluster,
+    ) -> Result<String> {
         let template = self.template.config.as_ref();
         let template = template.map(|file| file.text.as_str()).unwrap_or_default();
         let template: toml::Table = template.parse()?;
@@ -35,7 +38,7 @@ fn names(cluster: &Cluster) -> [&str; 2] {
     [base, etcd]
 }
 
-/// Returns what tells a file from another.
+/// Returns everything by which a file differs from another.
 fn file_inputs(file: &ExtraFile) -> (&str, u16, Option<&str>, String) {
     let content = match &file.content {
         ExtraContent::File(bytes) => hex::sha256(bytes),

@@ -10,8 +10,8 @@
 //! grow with the number of clusters.
 
 mod collisions;
+mod comparable;
 mod file;
-mod inputs;
 mod quotes;
 mod row;
 mod select;

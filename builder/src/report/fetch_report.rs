@@ -1,4 +1,4 @@
-//! The inputs that `etcd-image fetch` put into the cache.
+//! The result of `etcd-image fetch`: the inputs that it put into the cache, as text and JSON.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::sources::InputRecord;
 use crate::fetch::{EtcdBinaries, Verified};
 
-/// The inputs of a build.
+/// The inputs of the images of one cluster.
 #[derive(Debug, Serialize)]
 pub(crate) struct FetchReport {
     /// Version of this format.

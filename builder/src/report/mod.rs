@@ -11,10 +11,10 @@ mod credentials;
 mod digest_list;
 mod etcd_in_images;
 mod expiry;
+mod fetch_report;
 mod file_record;
 mod fleet;
 mod fleet_list;
-mod inputs;
 mod inspection;
 mod kept;
 mod listed_names;
@@ -53,6 +53,7 @@ pub(crate) use checked::AGAIN;
 pub(crate) use client::{access, is_in as has_client, read as read_client};
 pub(crate) use etcd_in_images::etcd_in_images;
 pub(crate) use expiry::ending;
+pub(crate) use fetch_report::{FetchReport, FleetFetchReport};
 pub(crate) use fleet::{
     ClusterRecord, FleetRecord, FleetSummary, file_names as fleet_file_names,
     withdraw as withdraw_fleet, write as write_fleet,
@@ -60,7 +61,6 @@ pub(crate) use fleet::{
 pub(crate) use fleet_list::{
     list_of, refuse_list_of_cluster, withdraw as withdraw_fleet_list, write as write_fleet_list,
 };
-pub(crate) use inputs::{FetchReport, FleetFetchReport};
 pub(crate) use inspection::inspect;
 pub(crate) use manifest::Manifest;
 pub(crate) use names::file_names;

@@ -101,7 +101,7 @@ impl Job {
             return Ok(None);
         };
         let cluster = fleet.resolve(member)?;
-        let mut inputs = fleet.inputs(member, &cluster)? + options;
+        let mut inputs = fleet.comparable_text(member, &cluster)? + options;
         for archive in &cluster.archives {
             if let ArchiveSource::Path(path) = &archive.source {
                 inputs += &report::digest(path)?;
