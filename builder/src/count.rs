@@ -1,4 +1,4 @@
-//! Numbers of things in messages.
+//! Numbers with their nouns in messages.
 
 /// Returns a number with the noun in the right form, such as `1 node` or `3 entries`.
 pub(crate) fn count(number: usize, noun: &str) -> String {

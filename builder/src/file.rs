@@ -1,4 +1,4 @@
-//! Files as this program reads and creates them: none that never ends, and with fixed permission bits and durable names, on every
+//! Reading and creating files: a file that never ends is refused, and new files get fixed permission bits and durable names, on every
 //! system.
 
 use std::fs::Metadata;

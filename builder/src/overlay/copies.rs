@@ -1,4 +1,4 @@
-//! Where else than etcd's own files a node has certificates, for the program that receives renewed ones.
+//! The copies of certificates outside etcd's own files, for the node's program that puts renewed certificates in place.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Row 7 of the table in issue 12: etcd's authentication is on, and members come and go.
+//! Reported fault 7: etcd's authentication is on, and members join and leave.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Row 18 of the table in issue 12: a card gets an old copy of its data back.
+//! Reported fault 18: an old copy of a card's data is put back.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

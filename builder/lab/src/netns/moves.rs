@@ -1,4 +1,4 @@
-//! Row 4 of the table in issue 12: a cluster that moves to other addresses.
+//! Reported fault 4: a cluster that moves to other addresses.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! The rows of the table in issue 12, each as it was reported.
+//! Faults that were reported, each repeated as its reporter described it. Names of functions and scenarios contain their numbers.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -39,7 +39,7 @@ const fn passes(name: &'static str, set: &'static str, play: Play) -> Scenario {
     Scenario { name, set, play }
 }
 
-/// All named scenarios; `row-N` is a row of the table in issue 12.
+/// All named scenarios. The number in `row-N…` is that of a reported fault.
 pub(super) const SCENARIOS: &[Scenario] = &[
     passes("a-new-cluster", "three", |lab| {
         form(lab).and_then(|()| lab.settle(&Wanted::everyone()))

@@ -185,7 +185,7 @@ pub(super) fn interrupted_beside_the_others(lab: &mut Lab) -> Result<()> {
 /// The power fails once or twice while a member of a healthy cluster is forced. It goes on alone, or all boards have power again at the
 /// same instant, and it is given up. All members have everything that was acknowledged before.
 pub(super) fn interrupted_somewhere(lab: &mut Lab, node: usize) -> Result<()> {
-    lab.quiet()?;
+    lab.pause_clients_in_sync()?;
     lab.cut_all()?;
     ask_to_force(lab, node)?;
     interrupt(lab, node)?;

@@ -1,4 +1,4 @@
-//! A card, a board or a clock that is wrong: rows 3, 9, 11 and 15 of the table in issue 12.
+//! Reported faults 3, 9, 11 and 15: a wrong card, board or clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Digests without a pin, read from a list that its publishers signed.
+//! Reads the digest of an image from a list that its publishers signed, for images whose recipe pins no digest.
 //!
 //! ```text
 //! SHA256SUMS + signature ─▶ the pinned key signed these bytes ─▶ the line of the image ─▶ its digest
