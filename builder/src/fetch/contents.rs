@@ -10,7 +10,7 @@ use super::{Options, debian, signed};
 use crate::cache_item::{self, CacheItem};
 use crate::date;
 use crate::file::{if_exists, written};
-use crate::recipe::{BaseSource, EtcdReleases, Recipe, Voucher};
+use crate::recipe::{BaseSource, DigestSource, EtcdReleases, Recipe};
 
 /// Returns the entries of the cache directory, the largest first.
 pub fn contents(
@@ -68,9 +68,9 @@ fn known(
         let name = format!("base {}", recipe.name);
         match &recipe.source {
             BaseSource::Debian => names.insert(debian::DebianInputs::new(options).digest(), name),
-            BaseSource::Download(download) => match &download.voucher {
-                Voucher::Sha256(sha256) => names.insert(sha256.clone(), name),
-                Voucher::Signed(list) => {
+            BaseSource::Download(download) => match &download.digest_source {
+                DigestSource::Sha256(sha256) => names.insert(sha256.clone(), name),
+                DigestSource::Signed(list) => {
                     names.insert(signed::key(list), format!("signed list of {}", recipe.name))
                 }
             },

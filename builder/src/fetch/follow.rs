@@ -1,6 +1,6 @@
 //! Reads a download while it arrives, so that it can be unpacked meanwhile.
 //!
-//! What was read this way counts only if its digests are the promised ones. A download that began anew is read again once it is complete.
+//! What was read this way counts only if its digests are the expected ones. A download that started over is read again once it is complete.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub(super) struct Arrived {
 struct State {
     /// The number of bytes in the file.
     len: u64,
-    /// The number of times that the file began anew after some bytes.
+    /// The number of times that the download started over after some bytes.
     beginning: u64,
     /// Whether no more bytes follow.
     has_ended: bool,
@@ -33,7 +33,7 @@ impl Arrived {
         self.change(|state| state.len = len);
     }
 
-    /// Notes that the file begins anew.
+    /// Notes that the download starts over.
     pub(super) fn restart(&self) {
         self.change(|state| {
             state.beginning += u64::from(state.len > 0);

@@ -13,7 +13,7 @@ use super::digest::DigestReader;
 use super::partial::Partial;
 use super::record::{FileState, RECORD, Record};
 use super::unpack::{unpack, unpack_stream};
-use super::verified::{Pin, Promise, SourceDigests, Verified};
+use super::verified::{ExpectedDigests, Pin, SourceDigests, Verified};
 
 use crate::digest::Digested;
 use crate::failure::Kind;
@@ -29,12 +29,12 @@ const IMAGE: &str = "img";
 pub(super) fn cached(
     entry: &CacheEntry,
     source: &str,
-    promise: &Promise,
+    expected: &ExpectedDigests,
     options: &Options<'_>,
 ) -> Result<Option<Verified>> {
-    let verdict = match recall(entry, promise, options) {
+    let verdict = match recall(entry, expected, options) {
         Ok(None) => return discard(entry).map(|()| None),
-        Ok(Some(seen)) => Verified::new(entry.path(IMAGE), source.to_owned(), promise, seen),
+        Ok(Some(seen)) => Verified::new(entry.path(IMAGE), source.to_owned(), expected, seen),
         Err(error) => Err(error),
     };
     match verdict {
@@ -68,7 +68,7 @@ pub(super) fn unpacked(
     entry: &CacheEntry,
     packed: &Path,
     source: &str,
-    promise: &Promise,
+    expected: &ExpectedDigests,
     options: &Options<'_>,
 ) -> Result<Verified> {
     let target = entry.create(IMAGE)?;
@@ -77,12 +77,12 @@ pub(super) fn unpacked(
         unpack(
             packed,
             target.file(),
-            promise.raw.size,
+            expected.raw.size,
             options.jobs,
             &mut *task,
         )?
     };
-    keep(entry, source, promise, seen, |entry| {
+    keep(entry, source, expected, seen, |entry| {
         entry.publish(target, IMAGE)
     })
 }
@@ -90,11 +90,11 @@ pub(super) fn unpacked(
 /// An unpacked image without its name, and what was read.
 type Unnamed = (Temporary, SourceDigests);
 
-/// Unpacks the entry's download while it arrives. Returns its path, and the image if it is the promised one: what goes wrong meanwhile
+/// Unpacks the entry's download while it arrives. Returns its path, and the image if it is the expected one: what goes wrong meanwhile
 /// is found and reported once the download is complete.
 pub(super) fn unpacked_meanwhile(
     entry: &CacheEntry,
-    promise: &Promise,
+    expected: &ExpectedDigests,
     options: &Options<'_>,
     download: impl FnOnce() -> Result<PathBuf>,
 ) -> Result<(PathBuf, Option<Unnamed>)> {
@@ -103,32 +103,36 @@ pub(super) fn unpacked_meanwhile(
         download()
     };
     let (packed, unpacked) = thread::scope(|scope| {
-        let follower = scope.spawn(|| follow(entry, promise, options));
+        let follower = scope.spawn(|| follow(entry, expected, options));
         (packed(), follower.join())
     });
     let unpacked = unpacked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     Ok((packed?, unpacked.ok().flatten()))
 }
 
-fn follow(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Result<Option<Unnamed>> {
+fn follow(
+    entry: &CacheEntry,
+    expected: &ExpectedDigests,
+    options: &Options<'_>,
+) -> Result<Option<Unnamed>> {
     let follower = Partial::follow(entry);
     if !follower.has_begun() {
         return Ok(None);
     }
     let target = entry.create(IMAGE)?;
     let mut task = options.progress.task("unpacking", None);
-    if let Some(size) = promise.packed.size {
+    if let Some(size) = expected.packed.size {
         task.total(size);
     }
     let source = (entry.folder(), follower);
     let seen = unpack_stream(
         source,
         target.file(),
-        promise.raw.size,
+        expected.raw.size,
         options.jobs,
         &mut *task,
     )?;
-    promise.check("the download", &seen)?;
+    expected.check("the download", &seen)?;
     Ok(Some((target, seen)))
 }
 
@@ -137,9 +141,9 @@ pub(super) fn named(
     entry: &CacheEntry,
     (image, seen): Unnamed,
     source: &str,
-    promise: &Promise,
+    expected: &ExpectedDigests,
 ) -> Result<Verified> {
-    keep(entry, source, promise, seen, |entry| {
+    keep(entry, source, expected, seen, |entry| {
         entry.publish(image, IMAGE)
     })
 }
@@ -153,7 +157,7 @@ pub(super) fn adopted(
 ) -> Result<Verified> {
     let raw = digest(made, "hashing the image", options.progress)?;
     let seen = SourceDigests::unpacked(raw);
-    keep(entry, source, &Promise::default(), seen, |entry| {
+    keep(entry, source, &ExpectedDigests::default(), seen, |entry| {
         entry.adopt(made, IMAGE)
     })
 }
@@ -162,22 +166,22 @@ pub(super) fn adopted(
 fn keep(
     entry: &CacheEntry,
     source: &str,
-    promise: &Promise,
+    expected: &ExpectedDigests,
     seen: SourceDigests,
     publish: impl FnOnce(&CacheEntry) -> Result<PathBuf>,
 ) -> Result<Verified> {
-    promise.check(source, &seen)?;
+    expected.check(source, &seen)?;
     entry.write(RECORD, &Record::new(&seen, None).to_text()?)?;
     let path = publish(entry)?;
     note_state(entry, &seen)?;
-    Verified::new(path, source.to_owned(), promise, seen)
+    Verified::new(path, source.to_owned(), expected, seen)
 }
 
 /// Returns what was read from the entry's image, from the record if the file is unchanged, else by reading it again. If other
 /// users can have written image and record, only a digest known in advance counts.
 fn recall(
     entry: &CacheEntry,
-    promise: &Promise,
+    expected: &ExpectedDigests,
     options: &Options<'_>,
 ) -> Result<Option<SourceDigests>> {
     let path = entry.path(IMAGE);
@@ -189,7 +193,7 @@ fn recall(
     if is_ours && record.holds(&FileState::of(&path)?) {
         return Ok(Some(seen));
     }
-    if !is_ours && promise.raw.sha256.is_none() {
+    if !is_ours && expected.raw.sha256.is_none() {
         return Err(unvouched(entry));
     }
     let now = digest(&path, "hashing the cached image again", options.progress)?;

@@ -13,7 +13,7 @@ use super::decode::PackedFormat;
 use super::image;
 use super::record::{FileState, RECORD, Record};
 use super::sums::digest_beside;
-use super::verified::{Pin, Promise, SourceDigests, Verified};
+use super::verified::{ExpectedDigests, Pin, SourceDigests, Verified};
 use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::{file, hex};
@@ -22,7 +22,7 @@ use crate::{file, hex};
 pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     let format = format(path)?;
     let cache = Cache::open(options.cache)?;
-    let mut promise = Promise {
+    let mut expected = ExpectedDigests {
         packed: sidecar(path)?,
         raw: Pin::default(),
     };
@@ -32,22 +32,22 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
         return Verified::new(
             path.to_owned(),
             source,
-            &promise,
+            &expected,
             SourceDigests::unpacked(packed),
         );
     }
-    promise.packed.check(&source, &packed)?;
+    expected.packed.check(&source, &packed)?;
     // The unpacked file must be the hashed one; otherwise the entry would have the wrong name.
     let entry = cache.entry(&packed.sha256, options.progress)?;
-    promise.packed = Pin::from(packed);
+    expected.packed = Pin::from(packed);
     // A damaged entry can be replaced without a network.
     let replaceable = Options {
         offline: false,
         ..*options
     };
-    match image::cached(&entry, &source, &promise, &replaceable)? {
+    match image::cached(&entry, &source, &expected, &replaceable)? {
         Some(verified) => Ok(verified),
-        None => image::unpacked(&entry, path, &source, &promise, options),
+        None => image::unpacked(&entry, path, &source, &expected, options),
     }
 }
 

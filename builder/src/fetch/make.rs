@@ -9,7 +9,7 @@ use super::debian;
 use super::download;
 use super::etcd::debian_packages::{CLIENT, PACKAGES, SERVER};
 use super::image;
-use super::verified::{Pin, Promise, Verified};
+use super::verified::{ExpectedDigests, Pin, Verified};
 use super::{Options, age};
 use crate::date;
 use crate::failure::Kind;
@@ -26,7 +26,7 @@ pub(super) fn made(
 ) -> Result<Verified> {
     let entry = Cache::open(options.cache)?.entry(digest, options.progress)?;
     if !options.refresh
-        && let Some(verified) = image::cached(&entry, source, &Promise::default(), options)?
+        && let Some(verified) = image::cached(&entry, source, &ExpectedDigests::default(), options)?
     {
         age::report("the base made on this machine", verified.path(), options);
         return Ok(verified);
@@ -93,16 +93,16 @@ fn locked_debian(
     locked: &LockedBase,
     options: &Options<'_>,
 ) -> Result<Verified> {
-    let promise = Promise {
+    let expected = ExpectedDigests {
         raw: Pin::sha256(&locked.raw_sha256),
-        ..Promise::default()
+        ..ExpectedDigests::default()
     };
     let cache = Cache::open(options.cache)?;
     let archive_key = archive_key(&locked.packages);
     for key in [&inputs.digest(), &archive_key] {
         if image::may_have(options.cache, key, &locked.raw_sha256)? {
             let entry = cache.entry(key, options.progress)?;
-            if let Some(verified) = image::cached(&entry, DEBIAN, &promise, options)? {
+            if let Some(verified) = image::cached(&entry, DEBIAN, &expected, options)? {
                 age::report("the base made on this machine", verified.path(), options);
                 return Ok(verified);
             }
@@ -174,7 +174,7 @@ pub fn cached_debian(options: &Options<'_>) -> Result<Option<Verified>> {
         return Ok(None);
     }
     let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
-    image::cached(&entry, DEBIAN, &Promise::default(), options)
+    image::cached(&entry, DEBIAN, &ExpectedDigests::default(), options)
 }
 
 /// The extension of an archive of packages.

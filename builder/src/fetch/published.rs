@@ -8,7 +8,7 @@ use super::verified::Verified;
 use super::{Options, download, image, is, partial, signed};
 use crate::failure::{self, Kind};
 use crate::lock::LockedBase;
-use crate::recipe::{Download, Voucher};
+use crate::recipe::{DigestSource, Download};
 
 /// Returns the published base of a recipe: the locked one, or else the one that the recipe names now.
 pub(super) fn base(
@@ -24,7 +24,7 @@ pub(super) fn base(
         let record = resolved.record(recipe, &verified);
         return Ok((verified, record));
     };
-    if let Voucher::Signed(list) = &download.voucher {
+    if let DigestSource::Signed(list) = &download.digest_source {
         signed::report_age(list, options);
     }
     let resolved = Resolved::locked(locked, url);
@@ -49,19 +49,19 @@ fn get(resolved: &Resolved, options: &Options<'_>) -> Result<Verified> {
     let Resolved {
         url,
         sha256,
-        promise,
+        expected,
         ..
     } = resolved;
     let entry = Cache::open(options.cache)?.entry(sha256, options.progress)?;
-    if let Some(verified) = image::cached(&entry, url, promise, options)? {
+    if let Some(verified) = image::cached(&entry, url, expected, options)? {
         return Ok(verified);
     }
     let urls = std::slice::from_ref(url);
-    let download = || download::download(&entry, urls, &promise.packed, options);
-    let (packed, image) = image::unpacked_meanwhile(&entry, promise, options, download)?;
+    let download = || download::download(&entry, urls, &expected.packed, options);
+    let (packed, image) = image::unpacked_meanwhile(&entry, expected, options, download)?;
     let verified = match image {
-        Some(image) => image::named(&entry, image, url, promise),
-        None => image::unpacked(&entry, &packed, url, promise, options),
+        Some(image) => image::named(&entry, image, url, expected),
+        None => image::unpacked(&entry, &packed, url, expected, options),
     };
     // The download is kept only after a storage error, for the next attempt; wrong bytes are never kept.
     if !verified

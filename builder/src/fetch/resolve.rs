@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::Options;
 use super::signed::{self, ListedImage};
-use super::verified::{Pin, Promise, Verified};
+use super::verified::{ExpectedDigests, Pin, Verified};
 use crate::date;
 use crate::lock::LockedBase;
-use crate::recipe::{Download, Voucher};
+use crate::recipe::{DigestSource, Download};
 
 /// A published base, resolved but not fetched yet.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Resolved {
     /// The SHA-256 of the compressed image.
     pub(super) sha256: String,
     /// Everything known about the image.
-    pub(super) promise: Promise,
+    pub(super) expected: ExpectedDigests,
     /// The fingerprint of the signer of its digest, and when it signed.
     signature: Option<(String, String)>,
 }
@@ -25,9 +25,9 @@ pub(super) struct Resolved {
 impl Resolved {
     /// Resolves what the recipe names now; for a signed list, this may need the network.
     pub(super) fn newest(download: &Download, options: &Options<'_>) -> Result<Self> {
-        let (url, sha256, signature) = match &download.voucher {
-            Voucher::Sha256(sha256) => (download.url.clone(), sha256.clone(), None),
-            Voucher::Signed(list) => {
+        let (url, sha256, signature) = match &download.digest_source {
+            DigestSource::Sha256(sha256) => (download.url.clone(), sha256.clone(), None),
+            DigestSource::Signed(list) => {
                 let ListedImage {
                     url,
                     sha256,
@@ -38,7 +38,7 @@ impl Resolved {
             }
         };
         Ok(Self {
-            promise: Promise {
+            expected: ExpectedDigests {
                 packed: Pin {
                     sha256: Some(sha256.clone()),
                     size: download.size,
@@ -60,7 +60,7 @@ impl Resolved {
         Self {
             url: url.to_owned(),
             sha256: sha256.clone(),
-            promise: Promise {
+            expected: ExpectedDigests {
                 packed: Pin {
                     sha256: Some(sha256.clone()),
                     size: locked.size,

@@ -26,10 +26,10 @@ impl Verified {
     pub(super) fn new(
         path: PathBuf,
         source: String,
-        promise: &Promise,
+        expected: &ExpectedDigests,
         seen: SourceDigests,
     ) -> Result<Self> {
-        promise.check(&source, &seen)?;
+        expected.check(&source, &seen)?;
         let file = File::open(&path)?.into_file();
         Ok(Self {
             path,
@@ -95,12 +95,12 @@ impl SourceDigests {
 
 /// The expected digests and sizes of the source and the image in it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Promise {
+pub(super) struct ExpectedDigests {
     pub(super) packed: Pin,
     pub(super) raw: Pin,
 }
 
-impl Promise {
+impl ExpectedDigests {
     pub(super) fn check(&self, source: &str, seen: &SourceDigests) -> Result<()> {
         self.packed.check(source, &seen.packed)?;
         self.raw
@@ -166,8 +166,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn verdict(promise: &Promise) -> Result<Verified, String> {
-        let verified = Verified::new(file!().into(), "a".into(), promise, seen("a"));
+    fn verdict(expected: &ExpectedDigests) -> Result<Verified, String> {
+        let verified = Verified::new(file!().into(), "a".into(), expected, seen("a"));
         verified.map_err(|error| error.to_string())
     }
 
@@ -178,7 +178,7 @@ mod tests {
             size: Some(size),
         };
         assert!(
-            verdict(&Promise {
+            verdict(&ExpectedDigests {
                 packed: pin(1),
                 raw: pin(2)
             })
@@ -194,16 +194,16 @@ mod tests {
             size: Some(3),
         };
         let packed = |pin: &Pin| {
-            verdict(&Promise {
+            verdict(&ExpectedDigests {
                 packed: pin.clone(),
-                ..Promise::default()
+                ..ExpectedDigests::default()
             })
             .unwrap_err()
         };
         let raw = |pin: &Pin| {
-            verdict(&Promise {
+            verdict(&ExpectedDigests {
                 raw: pin.clone(),
-                ..Promise::default()
+                ..ExpectedDigests::default()
             })
             .unwrap_err()
         };

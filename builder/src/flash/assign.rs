@@ -11,45 +11,49 @@ use crate::failure::Kind;
 use crate::report::{FleetRecord, Manifest, NodeRecord};
 use crate::shell;
 
-/// Why two cards must not get the same image.
-pub(super) const TWINS: &str = "two boards with the same identity harm the cluster";
+/// Why two cards must not get images of the same node.
+pub(super) const SAME_IDENTITY: &str = "two boards with the same identity harm the cluster";
 /// What to do instead.
 pub(super) const ONE_EACH: &str =
     "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`";
 
-/// One card to write.
+/// An image, and the card that it is written to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Order {
+pub(super) struct Assignment {
     pub(super) image: PathBuf,
     pub(super) device: PathBuf,
 }
 
-/// Returns the cards to write, each device and each image once.
-pub(super) fn orders(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
-    let orders = match options.all {
+/// Returns which image goes to which card, each device and each image once.
+pub(super) fn assignments(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Assignment>> {
+    let assignments = match options.all {
         true => all(options, trusted)?,
         false => named(options, trusted)?,
     };
     refuse_repeated(
-        &orders,
-        |order| &order.device,
+        &assignments,
+        |assignment| &assignment.device,
         "is named twice; a card holds one node",
     )?;
     refuse_repeated(
-        &orders,
-        |order| &order.image,
-        &format!("would go to two cards; {TWINS}"),
+        &assignments,
+        |assignment| &assignment.image,
+        &format!("would go to two cards; {SAME_IDENTITY}"),
     )?;
-    Ok(orders)
+    Ok(assignments)
 }
 
-fn refuse_repeated(orders: &[Order], part: impl Fn(&Order) -> &PathBuf, why: &str) -> Result<()> {
-    for (index, order) in orders.iter().enumerate() {
-        if orders[..index]
+fn refuse_repeated(
+    assignments: &[Assignment],
+    part: impl Fn(&Assignment) -> &PathBuf,
+    why: &str,
+) -> Result<()> {
+    for (index, assignment) in assignments.iter().enumerate() {
+        if assignments[..index]
             .iter()
-            .any(|other| part(other) == part(order))
+            .any(|other| part(other) == part(assignment))
         {
-            let message = format!("{} {why}", part(order).display());
+            let message = format!("{} {why}", part(assignment).display());
             return Err(usage(message, ONE_EACH));
         }
     }
@@ -57,7 +61,7 @@ fn refuse_repeated(orders: &[Order], part: impl Fn(&Order) -> &PathBuf, why: &st
 }
 
 /// Reads `NODE DEVICE`, `IMG DEVICE`, or any number of `NODE=DEVICE`.
-fn named(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
+fn named(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Assignment>> {
     let targets = &options.targets;
     let pairs: Option<Vec<(&str, &str)>> = targets
         .iter()
@@ -77,13 +81,13 @@ fn named(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
             ));
         }
     };
-    let order = |(image, device)| {
-        Ok(Order {
+    let assignment = |(image, device)| {
+        Ok(Assignment {
             image: image_of(image, options, trusted)?,
             device: PathBuf::from(device),
         })
     };
-    pairs.into_iter().map(order).collect()
+    pairs.into_iter().map(assignment).collect()
 }
 
 /// Returns the path of an image, which is named by its path or by its node.
@@ -113,7 +117,7 @@ fn file_of(node: &NodeRecord, images: &Path) -> PathBuf {
 }
 
 /// Returns the nodes of the manifest with the devices in the same order, once the user has agreed.
-fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
+fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Assignment>> {
     let manifest = manifest(&options.images, None, trusted)?;
     let (nodes, devices) = (&manifest.nodes, &options.targets);
     if nodes.len() != devices.len() {
@@ -134,11 +138,11 @@ fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
         .map(|(node, device)| shell::word(&format!("{}={device}", node.name)))
         .collect();
     confirm(options, &line.join(" "))?;
-    let order = |(node, device): (&NodeRecord, &String)| Order {
+    let assignment = |(node, device): (&NodeRecord, &String)| Assignment {
         image: file_of(node, &options.images),
         device: PathBuf::from(device),
     };
-    Ok(pairs().map(order).collect())
+    Ok(pairs().map(assignment).collect())
 }
 
 /// Asks on the terminal whether the assignment is right.

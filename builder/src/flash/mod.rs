@@ -54,10 +54,10 @@ struct FlashJob {
 pub fn flash(options: &FlashOptions, now: i64, progress: &dyn Progress) -> Result<Flashed> {
     interrupt::watch_with(INTERRUPTED);
     let trusted = Trusted::new(options, now);
-    let orders = assign::orders(options, trusted)?;
-    let open = |order: &assign::Order| FlashJob::open(order, options, trusted);
-    let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
-    refuse_twins(&jobs)?;
+    let assignments = assign::assignments(options, trusted)?;
+    let open = |assignment: &assign::Assignment| FlashJob::open(assignment, options, trusted);
+    let jobs = assignments.iter().map(open).collect::<Result<Vec<_>>>()?;
+    refuse_same_node(&jobs)?;
     if options.dry_run {
         for job in &jobs {
             job.source.verify("nothing was written")?;
@@ -79,7 +79,7 @@ pub fn flash(options: &FlashOptions, now: i64, progress: &dyn Progress) -> Resul
 }
 
 /// Refuses two images of the same node, such as one in two formats.
-fn refuse_twins(jobs: &[FlashJob]) -> Result<()> {
+fn refuse_same_node(jobs: &[FlashJob]) -> Result<()> {
     let mut seen = BTreeMap::new();
     for job in jobs {
         let Some(node) = &job.source.node else {
@@ -93,7 +93,7 @@ fn refuse_twins(jobs: &[FlashJob]) -> Result<()> {
                 image.display(),
                 node.node,
                 node.cluster,
-                assign::TWINS
+                assign::SAME_IDENTITY
             );
             return Err(Kind::Usage.error(message, assign::ONE_EACH));
         }
@@ -102,11 +102,15 @@ fn refuse_twins(jobs: &[FlashJob]) -> Result<()> {
 }
 
 impl FlashJob {
-    fn open(order: &assign::Order, options: &FlashOptions, trusted: Trusted<'_>) -> Result<Self> {
-        let source = Source::open(&order.image, &options.images, trusted)?;
+    fn open(
+        assignment: &assign::Assignment,
+        options: &FlashOptions,
+        trusted: Trusted<'_>,
+    ) -> Result<Self> {
+        let source = Source::open(&assignment.image, &options.images, trusted)?;
         let system = disks::KernelView::default();
         let card = Card::open(
-            &order.device,
+            &assignment.device,
             &source,
             |number| {
                 let disk = system.by_number(number)?;

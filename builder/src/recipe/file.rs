@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::model::{BoardWarning, OptionalSetting, Recognize};
-use super::{BaseSource, Download, Grade, Recipe, SignedList, TrustedKey, Voucher, is_sha256};
+use super::{BaseSource, DigestSource, Download, Grade, Recipe, SignedList, TrustedKey, is_sha256};
 use crate::failure::{Kind, parse_toml};
 use crate::spec::Board;
 
@@ -166,9 +166,9 @@ fn published(name: &str, table: DownloadTable, keys: &Keys) -> Result<Download> 
             ));
         }
     }
-    let voucher = match (table.sha256, table.signed) {
-        (Some(sha256), None) => Voucher::Sha256(sha256),
-        (None, Some(signed)) => Voucher::Signed(signed_list(name, folder, signed, keys)?),
+    let digest_source = match (table.sha256, table.signed) {
+        (Some(sha256), None) => DigestSource::Sha256(sha256),
+        (None, Some(signed)) => DigestSource::Signed(signed_list(name, folder, signed, keys)?),
         _ => {
             return Err(wrong(
                 name,
@@ -178,7 +178,7 @@ fn published(name: &str, table: DownloadTable, keys: &Keys) -> Result<Download> 
     };
     Ok(Download {
         url: table.url,
-        voucher,
+        digest_source,
         size: table.size,
         raw_sha256: table.raw_sha256,
         raw_size: table.raw_size,

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Serialize, Serializer};
 
-use super::model::{BaseSource, Grade, Recipe, Voucher};
+use super::model::{BaseSource, DigestSource, Grade, Recipe};
 
 /// The known bases, for printing.
 #[derive(Debug)]
@@ -44,12 +44,12 @@ impl<'a> RecipeRow<'a> {
             route: &recipe.provisioned_by,
             grade: recipe.grade,
             url: download.map(|d| d.url.as_str()),
-            sha256: match download.map(|d| &d.voucher) {
-                Some(Voucher::Sha256(sha256)) => Some(sha256),
+            sha256: match download.map(|d| &d.digest_source) {
+                Some(DigestSource::Sha256(sha256)) => Some(sha256),
                 _ => None,
             },
-            signed_by: match download.map(|d| &d.voucher) {
-                Some(Voucher::Signed(signed)) => Some(&signed.signer.fingerprint),
+            signed_by: match download.map(|d| &d.digest_source) {
+                Some(DigestSource::Signed(signed)) => Some(&signed.signer.fingerprint),
                 _ => None,
             },
             raw_sha256: download.and_then(|d| d.raw_sha256.as_deref()),

@@ -12,8 +12,8 @@ mod model;
 pub use etcd::EtcdReleases;
 pub use list::RecipeList;
 pub use model::{
-    BaseSource, BoardWarning, Download, Grade, OptionalSetting, Recipe, Recognize, SignedList,
-    TrustedKey, Voucher,
+    BaseSource, BoardWarning, DigestSource, Download, Grade, OptionalSetting, Recipe, Recognize,
+    SignedList, TrustedKey,
 };
 
 use std::path::Path;

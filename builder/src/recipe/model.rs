@@ -147,13 +147,13 @@ pub enum BaseSource {
     Debian,
 }
 
-/// A published, compressed image and its proof of authenticity.
+/// A published, compressed image, and where its digest comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
     /// The address of the compressed image. A `*` stands for the newest point release (`.5` or nothing) in its signed list.
     pub url: String,
-    /// The proof for the compressed image.
-    pub voucher: Voucher,
+    /// Where the digest of the compressed image comes from.
+    pub digest_source: DigestSource,
     /// The size of the compressed image in bytes, if published.
     pub size: Option<u64>,
     /// The SHA-256 of the unpacked image, if published.
@@ -162,10 +162,10 @@ pub struct Download {
     pub raw_size: Option<u64>,
 }
 
-/// The proof of a download's authenticity.
+/// Where the digest of a download comes from, by which it is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Voucher {
-    /// The SHA-256 of the compressed image, in lower-case hexadecimal.
+pub enum DigestSource {
+    /// The recipe: the SHA-256 of the compressed image, in lower-case hexadecimal.
     Sha256(String),
     /// A list of digests signed by its publishers.
     Signed(SignedList),

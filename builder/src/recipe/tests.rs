@@ -172,7 +172,7 @@ fn a_list_and_its_signature_lie_beside_the_image() {
     let BaseSource::Download(download) = recipe.source else {
         panic!("it is downloaded")
     };
-    let wanted = Voucher::Signed(SignedList {
+    let wanted = DigestSource::Signed(SignedList {
         list: "https://example.net/SHA256SUMS".to_owned(),
         signature: "https://example.net/SHA256SUMS.gpg".to_owned(),
         signer: TrustedKey {
@@ -181,7 +181,7 @@ fn a_list_and_its_signature_lie_beside_the_image() {
             key: "the key".to_owned(),
         },
     });
-    assert_eq!(download.voucher, wanted);
+    assert_eq!(download.digest_source, wanted);
 }
 
 #[test]

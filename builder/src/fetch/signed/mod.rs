@@ -63,7 +63,7 @@ pub(super) fn resolve(
 ) -> Result<ListedImage> {
     let cache = Cache::open(options.cache)?;
     let entry = cache.entry(&key(signed), options.progress)?;
-    let kept = cached_texts(&entry).map(|texts| texts.vouched(url, signed, options.clock));
+    let kept = cached_texts(&entry).map(|texts| texts.listed_image(url, signed, options.clock));
     let has_image = match &kept {
         Some(Ok(listed)) => image::is_cached(options.cache, &listed.sha256)?,
         _ => false,
@@ -82,7 +82,7 @@ pub(super) fn resolve(
         _ => {}
     }
     let texts = download_texts(signed, options)?;
-    let listed = texts.vouched(url, signed, options.clock)?;
+    let listed = texts.listed_image(url, signed, options.clock)?;
     entry.write(LIST, &texts.list)?;
     entry.write(SIGNATURE, &texts.signature)?;
     Ok(listed)
@@ -96,7 +96,7 @@ struct Texts {
 
 impl Texts {
     /// Returns the image at that address if the signer signed the list.
-    fn vouched(&self, url: &str, signed: &SignedList, clock: i64) -> Result<ListedImage> {
+    fn listed_image(&self, url: &str, signed: &SignedList, clock: i64) -> Result<ListedImage> {
         let signed_at = signature::check(signed, &self.signature, &self.list, clock)?;
         let (folder, pattern) = url.rsplit_once('/').unwrap_or(("", url));
         let name = newest_name(&self.list, pattern).unwrap_or(pattern);

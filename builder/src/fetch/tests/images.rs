@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::scene::http::{Reply, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
-use crate::recipe::Voucher;
+use crate::recipe::DigestSource;
 
 fn gzip(data: &[u8]) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -221,7 +221,7 @@ fn a_decompression_bomb_ends_at_the_bound() {
 
     let server = Server::start(move |_, _| Reply::whole(&bomb));
     let recipe = but(recipe(server.url("/a"), &[], &[]), |it| {
-        it.voucher = Voucher::Sha256(sha256(&fs_err::read(&path).unwrap()));
+        it.digest_source = DigestSource::Sha256(sha256(&fs_err::read(&path).unwrap()));
         (it.size, it.raw_sha256, it.raw_size) = (None, None, Some(1000));
     });
     let (kind, text) = failure(scene.base(&recipe));

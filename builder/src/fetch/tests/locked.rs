@@ -4,7 +4,7 @@ use super::scene::http::{Reply, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 use crate::lock::LockedBase;
-use crate::recipe::{BaseSource, Recipe, Voucher};
+use crate::recipe::{BaseSource, DigestSource, Recipe};
 
 /// A server of one image, a recipe that names it, and the recipe after the next release.
 struct Moved {
@@ -25,7 +25,7 @@ impl Moved {
         let old = recipe(server.url("/old.img.xz"), &packed, &image());
         let new = but(old.clone(), |download| {
             download.url = server.url("/new.img.xz");
-            download.voucher = Voucher::Sha256(sha256(b"new"));
+            download.digest_source = DigestSource::Sha256(sha256(b"new"));
         });
         Self { server, old, new }
     }

@@ -12,7 +12,7 @@ use super::super::{Options, Policy, Verified};
 use crate::failure::{Kind, explain};
 use crate::hex;
 use crate::progress::{Progress, Silent, Task};
-use crate::recipe::{BaseSource, Download, Recipe, Recognize, Voucher};
+use crate::recipe::{BaseSource, DigestSource, Download, Recipe, Recognize};
 
 #[path = "../../../../tests/support/http.rs"]
 pub(in super::super) mod http;
@@ -152,7 +152,7 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
         grade: None,
         source: BaseSource::Download(Download {
             url,
-            voucher: Voucher::Sha256(sha256(packed)),
+            digest_source: DigestSource::Sha256(sha256(packed)),
             size: Some(packed.len() as u64),
             raw_sha256: Some(sha256(image)),
             raw_size: Some(image.len() as u64),

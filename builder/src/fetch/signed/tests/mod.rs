@@ -9,7 +9,7 @@ use super::super::tests::scene::{self, CLOCK, Scene, failure, image, sha256, xz}
 use super::signature::{AGAIN, NEW_KEY, OWN_KEY};
 use super::*;
 use crate::failure::explain;
-use crate::recipe::{BaseSource, Download, Recipe, TrustedKey, Voucher};
+use crate::recipe::{BaseSource, DigestSource, Download, Recipe, TrustedKey};
 
 #[cfg(target_os = "linux")]
 const LIST: &str = "0 *a.img.xz\n";
@@ -95,7 +95,7 @@ fn recipe(server: &Server, signer: TrustedKey, name: &str) -> Recipe {
     let mut recipe = scene::recipe(server.url(name), &[], &[]);
     recipe.source = BaseSource::Download(Download {
         url: server.url(name),
-        voucher: Voucher::Signed(list),
+        digest_source: DigestSource::Signed(list),
         size: None,
         raw_sha256: None,
         raw_size: None,
