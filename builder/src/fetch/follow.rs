@@ -125,7 +125,7 @@ impl Read for Follower<'_> {
         };
         self.position += count as u64;
         match count {
-            0 => Err(io::Error::other("the download began anew")),
+            0 => Err(io::Error::other("the download started over")),
             _ => Ok(count),
         }
     }

@@ -39,7 +39,7 @@ fn a_node_may_take_the_place_of_one_that_is_gone() {
 }
 
 #[test]
-fn each_mistake_has_its_line() {
+fn each_mistake_in_appliance_has_its_line() {
     let cases = [
         (
             "read-only = 1",

@@ -5,7 +5,7 @@ use super::spoilt::check;
 use super::{VALID, input, resolve};
 
 #[test]
-fn each_mistake_has_its_line() {
+fn each_mistake_in_certificates_has_its_line() {
     check(
         r#"
 leaf-days = 50 → layout = "flet"

@@ -58,7 +58,7 @@ fn a_replaced_default_is_a_warning() {
 }
 
 #[test]
-fn each_mistake_has_its_line() {
+fn each_mistake_in_etcd_has_its_line() {
     check(
         r#"
 "3.5.34" → "latest"

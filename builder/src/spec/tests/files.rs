@@ -65,7 +65,7 @@ fn a_unit_is_enabled_as_it_says() {
 }
 
 #[test]
-fn each_mistake_has_its_line() {
+fn each_mistake_in_files_has_its_line() {
     check(
         r#"
 [hosts] → [[archive]]\nsource = "https://a/b.tar.xz"\npath = "/opt/b"\n[hosts]

@@ -16,7 +16,7 @@ fn a_previous_address_takes_the_prefix_length_of_its_family() {
 }
 
 #[test]
-fn each_mistake_has_its_line() {
+fn each_mistake_in_nodes_has_its_line() {
     check(
         r#"
 name = "etcd1" → name = "ETCD1"
