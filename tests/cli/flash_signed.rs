@@ -1,4 +1,4 @@
-//! Checks that `flash --allowed-signers` writes only what somebody has signed who may.
+//! Checks that `flash --allowed-signers` writes only what an allowed signer has signed.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Checks that what keeps an image from booting is found: partition names, boot files, kernel arguments, foreign data.
+//! Checks that `verify` finds what keeps an image from booting: partition names, boot files, kernel arguments, foreign data.
 
 use crate::support::broken::Sound;
 use crate::support::checker::Disk;

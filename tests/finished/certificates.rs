@@ -1,4 +1,4 @@
-//! Checks that certificates are found that the clients of etcd or the other members would not accept.
+//! Checks that `verify` finds certificates that the clients of etcd or the other members would not accept.
 
 use std::fs;
 

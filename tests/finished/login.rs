@@ -1,4 +1,4 @@
-//! Checks that what keeps the owner out is found: accounts, keys, sshd.
+//! Checks that `verify` finds what keeps the owner from logging in: accounts, keys, sshd.
 
 use crate::support::broken::Sound;
 

@@ -1,4 +1,4 @@
-//! Checks that units and network settings that do not take effect are found.
+//! Checks that `verify` finds units and network settings that do not take effect.
 
 use crate::support::broken::Sound;
 

@@ -1,4 +1,4 @@
-//! Checks that a connection to S3 which ends in the middle of a body is repeated, and that nothing is half published if every one ends.
+//! Checks that a request to S3 whose connection ends in the middle of a body is repeated, and that nothing is half published if all of them end like this.
 
 use super::server::{Fault, Request, Server};
 use super::{RECIPIENT, SENT, build, run};

@@ -1,4 +1,4 @@
-//! Whether the parts of a cluster fit together.
+//! Joins the manifests of the parts of a cluster, after checking that the parts fit together.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use super::shards::Shards;
 use crate::failure::Kind;
 use crate::report::{ClusterRecord, Manifest, NodeRecord, read_manifests};
 
-/// Returns the joined manifest of a cluster.
-pub(super) fn check(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> {
+/// Returns the joined manifest of a cluster. Fails unless every image exists and all parts have the same origin.
+pub(super) fn join(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> {
     let mut parts: Vec<(PathBuf, Manifest)> = Vec::new();
     let (mut nodes, mut sources) = (Vec::new(), Vec::new());
     for name in &cluster.nodes {

@@ -52,12 +52,13 @@ pub(crate) fn merge(
         let message = format!("--out: {} is one of the shards", out.display());
         return Err(Kind::Usage.error(message, "name another directory"));
     }
+    // Every cluster is joined three times, because keeping the results would take memory for each cluster.
     for cluster in &shards.record.clusters {
-        check::check(&shards, cluster)?;
+        check::join(&shards, cluster)?;
     }
     for cluster in &shards.record.clusters {
         progress.note(&format!("comparing the files of cluster {}", cluster.name));
-        contents::compare(&check::check(&shards, cluster)?, known, jobs)?;
+        contents::compare(&check::join(&shards, cluster)?, known, jobs)?;
     }
     if signing_key.is_some() {
         report::refuse_list_of_cluster(out)?;
@@ -65,7 +66,7 @@ pub(crate) fn merge(
     let folder = OutputFolder::open(out)?;
     report::withdraw_fleet(&folder)?;
     for cluster in &shards.record.clusters {
-        let joined = check::check(&shards, cluster)?;
+        let joined = check::join(&shards, cluster)?;
         write_cluster(joined, &out.join(&cluster.name), signing_key)
             .with_context(|| format!("joining the shards of cluster {}", cluster.name))?;
     }

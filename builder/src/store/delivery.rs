@@ -1,4 +1,4 @@
-//! The way of finished images from the staging directory to a store.
+//! Sends finished images from the staging directory to a store.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ pub(crate) struct Delivered {
 }
 
 impl Delivery {
-    /// Asks the store whether it lets this user read and write, before anything is built, and opens the staging directory.
+    /// Checks, before anything is built, that the store lets this user read and write, and opens the staging directory.
     pub(crate) fn open(
         destination: Destination,
         access: &StoreAccess,
