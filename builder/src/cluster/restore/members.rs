@@ -58,7 +58,7 @@ pub(super) fn names_in(list: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the list of members with which all nodes begin: those of the state directory. The images of nodes that were built
 /// before others were replaced list other members.
-pub(super) fn list(described: &[&str], known: &[NodeFacts]) -> Result<String> {
+pub(super) fn member_list(described: &[&str], known: &[NodeFacts]) -> Result<String> {
     let mut urls = Vec::new();
     for (name, facts) in described.iter().zip(known) {
         let Some(url) = &facts.url else {
@@ -163,9 +163,9 @@ mod tests {
             facts("etcd1=https://192.168.0.50:2380"),
             facts("etcd2=https://192.168.0.51:2380"),
         ];
-        assert_eq!(list(&["etcd1", "etcd2"], &known).unwrap(), LIST);
+        assert_eq!(member_list(&["etcd1", "etcd2"], &known).unwrap(), LIST);
         let known = [facts("etcd1=https://192.168.0.50:2380"), parse(&[])];
-        let error = list(&["etcd1", "etcd2"], &known).unwrap_err();
+        let error = member_list(&["etcd1", "etcd2"], &known).unwrap_err();
         assert_eq!(
             error.to_string(),
             "etcd2 cannot restore the snapshot: its image is too old to begin with the current list of members"

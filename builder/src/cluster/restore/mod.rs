@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use self::begun::{begun, left, must_be_new, vow};
-use self::members::{list, must_be_described, must_describe_what_nodes_know};
+use self::begun::{interrupted_vow, new_vow, not_begun, refuse_repeated};
+use self::members::{member_list, must_be_described, must_describe_what_nodes_know};
 use self::node::{ask, check};
-use self::steps::{all, each, facts_of_all, stop};
+use self::steps::{facts_of_all, first_failure, on_each, stop};
 use super::access::Access;
 use super::catch_up;
 use super::operation::Operation;
@@ -64,17 +64,17 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     must_be_described(&report, &described)?;
     let known = facts_of_all(access)?;
     must_describe_what_nodes_know(&report, &described, &known)?;
-    let list = list(&described, &known)?;
-    let begun = begun((snapshot, &list), &known, again);
-    if begun.is_none() && !again {
-        must_be_new(&report.cluster, (snapshot, &list), &known)?;
+    let list = member_list(&described, &known)?;
+    let interrupted = interrupted_vow((snapshot, &list), &known, again);
+    if interrupted.is_none() && !again {
+        refuse_repeated(&report.cluster, (snapshot, &list), &known)?;
     }
-    let vow = begun.unwrap_or_else(|| vow(snapshot, now));
-    let left = left(&vow, members, &known, &report);
-    for (member, facts) in &left {
+    let vow = interrupted.unwrap_or_else(|| new_vow(snapshot, now));
+    let waiting = not_begun(&vow, members, &known, &report);
+    for (member, facts) in &waiting {
         check(&member.name, facts, snapshot)?;
     }
-    let lacking = left
+    let lacking = waiting
         .iter()
         .filter(|(_, facts)| facts.sha256.as_ref() != Some(&snapshot.sha256));
     for (member, _) in lacking {
@@ -84,17 +84,19 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     // The members that stop take the lock with them. Nothing else changes without it: nobody can take it meanwhile.
     operation.lock.must_be_kept()?;
     let before = operation.survey()?;
-    let left: Vec<_> = left.into_iter().map(|(member, _)| member).collect();
-    operation.progress.note(match left.len() == members.len() {
-        true => "stopping all members",
-        false => "stopping the members that have not begun again yet",
-    });
+    let waiting: Vec<_> = waiting.into_iter().map(|(member, _)| member).collect();
+    operation
+        .progress
+        .note(match waiting.len() == members.len() {
+            true => "stopping all members",
+            false => "stopping the members that have not begun again yet",
+        });
     let started = Instant::now();
     let is_prepared = known.iter().any(|facts| facts.wanted.is_some());
-    stop(access, &left, is_prepared)?;
+    stop(access, &waiting, is_prepared)?;
     let words = format!("want {vow} {list} {}", snapshot.sha256);
-    all(each(access, &left, &words))?;
-    all(each(access, &left, "start"))?;
+    first_failure(on_each(access, &waiting, &words))?;
+    first_failure(on_each(access, &waiting, "start"))?;
     operation.progress.note("waiting until all members work");
     wait(operation, patience(snapshot.bytes.reveal().len()))?;
     check_begun(&before, &operation.survey()?, snapshot)?;
@@ -202,7 +204,7 @@ fn wait(operation: &Operation<'_>, limit: Duration) -> Result<()> {
     let Operation { access, now, .. } = *operation;
     let started = Instant::now();
     for member in &access.description.members {
-        // Nobody answers at first.
+        // At first, no member answers.
         while operation.survey().is_err() && started.elapsed() < limit {
             thread::sleep(INTERVAL);
         }

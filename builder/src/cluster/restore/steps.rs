@@ -1,4 +1,4 @@
-//! The steps that all nodes do at once.
+//! Steps that all nodes carry out at the same time.
 
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const STOP: Duration = Duration::from_mins(3);
 /// Returns the facts of all nodes, each of which must answer.
 pub(super) fn facts_of_all(access: &Access) -> Result<Vec<NodeFacts>> {
     let members: Vec<_> = access.description.members.iter().collect();
-    let answers = each(access, &members, "facts").into_iter();
+    let answers = on_each(access, &members, "facts").into_iter();
     let (known, errors): (Vec<_>, Vec<_>) = answers
         .map(|answer| answer.map(|lines| parse(&lines)))
         .partition(Result::is_ok);
@@ -35,13 +35,13 @@ pub(super) fn facts_of_all(access: &Access) -> Result<Vec<NodeFacts>> {
 /// Stops etcd on all nodes. If this fails on one, nothing is restored and the others start again, unless an interrupted
 /// command has prepared some of them: those would begin the new cluster when they start.
 pub(super) fn stop(access: &Access, members: &[&DescribedMember], is_prepared: bool) -> Result<()> {
-    let Err(error) = all(each(access, members, "stop")) else {
+    let Err(error) = first_failure(on_each(access, members, "stop")) else {
         return Ok(());
     };
     if is_prepared {
         return Err(error);
     }
-    let started = each(access, members, "start");
+    let started = on_each(access, members, "start");
     let left: Vec<_> = members
         .iter()
         .zip(&started)
@@ -59,14 +59,14 @@ pub(super) fn stop(access: &Access, members: &[&DescribedMember], is_prepared: b
     Err(Kind::Unhealthy.error(error.to_string(), hint))
 }
 
-/// Returns the first failure.
-pub(super) fn all(outcomes: Vec<Result<Vec<String>>>) -> Result<()> {
+/// Fails with the first failure of a node, if there is one.
+pub(super) fn first_failure(outcomes: Vec<Result<Vec<String>>>) -> Result<()> {
     let mut outcomes = outcomes.into_iter();
     outcomes.try_for_each(|outcome| outcome.map(drop))
 }
 
-/// Does the same on these nodes at once.
-pub(super) fn each(
+/// Runs the program `restore` with these words on the nodes, at the same time.
+pub(super) fn on_each(
     access: &Access,
     members: &[&DescribedMember],
     words: &str,

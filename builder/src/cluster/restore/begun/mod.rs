@@ -11,15 +11,15 @@ use crate::failure::Kind;
 use crate::snapshot::Snapshot;
 use crate::{date, hex};
 
-/// Returns what distinguishes the new cluster from all others.
-pub(super) fn vow(snapshot: &Snapshot, now: i64) -> String {
+/// Returns a vow for a new cluster, by which it differs from all others.
+pub(super) fn new_vow(snapshot: &Snapshot, now: i64) -> String {
     let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
     hex::encode(&digest[..8])
 }
 
-/// Returns the new cluster of an interrupted restore of the same snapshot, so that this command continues it. It must have the
+/// Returns the vow of an interrupted restore of the same snapshot, which this command then continues. The restore must have the
 /// same members. Either a node is prepared to start it, or some nodes have started it and another has only received the snapshot.
-pub(super) fn begun(
+pub(super) fn interrupted_vow(
     (snapshot, list): (&Snapshot, &str),
     known: &[NodeFacts],
     again: bool,
@@ -58,7 +58,7 @@ fn has_begun(facts: &NodeFacts, vow: &str) -> bool {
 
 /// Returns the nodes that are not in the new cluster yet. Nodes that are in it are not stopped: they may have been serving since
 /// the interrupted command. This includes nodes that joined later, for example after losing their card.
-pub(super) fn left<'a>(
+pub(super) fn not_begun<'a>(
     vow: &str,
     members: &'a [DescribedMember],
     known: &'a [NodeFacts],
@@ -76,7 +76,7 @@ pub(super) fn left<'a>(
 
 /// Refuses a snapshot that this cluster was restored from before: later writes would be set aside. Nodes that an interrupted
 /// command did not reach cannot start with a different member list than the others.
-pub(super) fn must_be_new(
+pub(super) fn refuse_repeated(
     cluster: &str,
     (snapshot, list): (&Snapshot, &str),
     known: &[NodeFacts],

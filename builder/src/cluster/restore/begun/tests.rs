@@ -49,19 +49,19 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
     };
     let known = [NodeFacts::default(), with_snapshot("ab")];
     assert_eq!(
-        begun((&snapshot, LIST), &known, false).as_deref(),
+        interrupted_vow((&snapshot, LIST), &known, false).as_deref(),
         Some("1234")
     );
     assert_eq!(
-        begun((&snapshot, LIST), &[with_snapshot("cd")], false),
+        interrupted_vow((&snapshot, LIST), &[with_snapshot("cd")], false),
         None
     );
     // Another list of members is another cluster.
     let other = "etcd1=https://192.168.0.50:2380";
-    assert_eq!(begun((&snapshot, other), &known, false), None);
-    let new = vow(&snapshot, 7);
+    assert_eq!(interrupted_vow((&snapshot, other), &known, false), None);
+    let new = new_vow(&snapshot, 7);
     assert_eq!(new.len(), 16);
-    assert_ne!(new, vow(&snapshot, 8));
+    assert_ne!(new, new_vow(&snapshot, 8));
 }
 
 /// Power was lost before the last node was prepared: the others have begun, and forgotten what they received.
@@ -69,7 +69,9 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
 fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
     let snapshot = snapshot();
     let done = || restored("ab", "2222", 20);
-    let begun = |third: NodeFacts, again| begun((&snapshot, LIST), &[done(), done(), third], again);
+    let begun = |third: NodeFacts, again| {
+        interrupted_vow((&snapshot, LIST), &[done(), done(), third], again)
+    };
     let left = [
         NodeFacts::default(),
         restored("cd", "1111", 10),
@@ -109,8 +111,8 @@ fn a_node_does_not_follow_those_that_began_with_other_members() {
         facts
     });
     let now = format!("{then},etcd4=https://192.168.0.53:2380");
-    assert_eq!(begun((&snapshot, &now), &began, false), None);
-    let error = must_be_new("main", (&snapshot, &now), &began).unwrap_err();
+    assert_eq!(interrupted_vow((&snapshot, &now), &began, false), None);
+    let error = refuse_repeated("main", (&snapshot, &now), &began).unwrap_err();
     let (_, hint) = explain(&error);
     let time = date::moment(1_796_774_280);
     assert_eq!(
@@ -127,7 +129,7 @@ fn a_node_does_not_follow_those_that_began_with_other_members() {
     );
     // The members are the same.
     assert_eq!(
-        begun((&snapshot, then), &began[..3], false).as_deref(),
+        interrupted_vow((&snapshot, then), &began[..3], false).as_deref(),
         Some("2222")
     );
 }
@@ -153,7 +155,7 @@ fn a_node_that_has_joined_since_is_left_alone() {
     });
     let empty = NodeFacts::default;
     let known = [restored("ab", "2222", 20), empty(), empty(), empty()];
-    let left = left("2222", &described, &known, &report);
+    let left = not_begun("2222", &described, &known, &report);
     let names: Vec<_> = left
         .iter()
         .map(|(member, _)| member.name.as_str())
