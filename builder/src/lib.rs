@@ -45,7 +45,7 @@ mod apply;
 #[cfg(target_os = "linux")]
 pub mod boot;
 #[cfg(not(target_os = "linux"))]
-#[path = "boot/elsewhere.rs"]
+#[path = "boot/unsupported.rs"]
 pub mod boot;
 pub mod check;
 pub mod cli;
@@ -59,7 +59,7 @@ pub mod fetch;
 #[cfg(target_os = "linux")]
 pub mod flash;
 #[cfg(not(target_os = "linux"))]
-#[path = "flash/elsewhere.rs"]
+#[path = "flash/unsupported.rs"]
 pub mod flash;
 mod fleet;
 pub mod inspect;
@@ -141,13 +141,14 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let step = interrupt::uninterrupted();
     job.save_state(&state)?;
     job.note_about_cluster(&lock.write(&locked)?);
-    report::announce(&out, &manifest)?;
+    report::begin_replacement(&out, &manifest)?;
     out.publish(images)?;
     report::write(&out, &manifest, &sources, &attachments, signature)?;
     drop(step);
     job.note_about_cluster(&report::outdated(&manifest, cluster, out.path()));
     job.note_about_cluster(&state.certs.notes);
-    job.note_about_cluster(report::ending(&manifest, job.environment.clock).as_slice());
+    let expiring = report::expiring_certificates(&manifest, job.environment.clock);
+    job.note_about_cluster(expiring.as_slice());
     Ok(manifest)
 }
 

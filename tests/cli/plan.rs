@@ -17,9 +17,9 @@ fn plan(family: &str) -> (Scene, Outcome) {
     (scene, outcome)
 }
 
-/// Removes what differs between state directories: long hexadecimal numbers and sizes of signed files.
-fn lasting(text: &str) -> String {
-    let mut told = String::new();
+/// Replaces what differs between state directories: long hexadecimal numbers and sizes of signed files.
+fn without_random_words(text: &str) -> String {
+    let mut kept = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(char::is_alphanumeric) {
         let (before, from) = rest.split_at(start);
@@ -27,20 +27,20 @@ fn lasting(text: &str) -> String {
         let (word, after) = from.split_at(end.unwrap_or(from.len()));
         let random = word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         let size = after.starts_with(" bytes");
-        told += before;
-        told += if random || size { "…" } else { word };
+        kept += before;
+        kept += if random || size { "…" } else { word };
         rest = after;
     }
-    told + rest
+    kept + rest
 }
 
 /// Compares with the reviewed text; if they differ, writes the new text next to it for review and fails.
 #[track_caller]
-fn reviewed(family: &str) {
+fn is_as_reviewed(family: &str) {
     let (_scene, outcome) = plan(family);
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/plan-{family}.txt"));
-    let found = lasting(&outcome.stdout);
+    let found = without_random_words(&outcome.stdout);
     let wanted = fs::read_to_string(&path).unwrap_or_default();
     if found != wanted {
         write(&path.with_extension("new"), found.as_bytes());
@@ -53,32 +53,32 @@ fn reviewed(family: &str) {
 
 #[test]
 fn the_plan_of_trixie_is_as_reviewed() {
-    reviewed("raspios-trixie");
+    is_as_reviewed("raspios-trixie");
 }
 
 #[test]
 fn the_plan_of_bookworm_is_as_reviewed() {
-    reviewed("raspios-bookworm");
+    is_as_reviewed("raspios-bookworm");
 }
 
 #[test]
 fn the_plan_of_debian_is_as_reviewed() {
-    reviewed("debian-trixie");
+    is_as_reviewed("debian-trixie");
 }
 
 #[test]
 fn the_plan_of_ubuntu_server_is_as_reviewed() {
-    reviewed("ubuntu-server-24.04");
+    is_as_reviewed("ubuntu-server-24.04");
 }
 
 #[test]
 fn the_plan_of_ubuntu_core_is_as_reviewed() {
-    reviewed("ubuntu-core-24");
+    is_as_reviewed("ubuntu-core-24");
 }
 
 #[test]
 fn the_plan_of_ubuntu_core_18_is_as_reviewed() {
-    reviewed("ubuntu-core-18");
+    is_as_reviewed("ubuntu-core-18");
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub mod ext4;
 pub mod fat;
 
 mod audit;
-mod record;
+mod disk_structure;
 mod signatures;
 mod units;
 mod unused;

@@ -152,14 +152,14 @@ struct OwnBlocks {
 
 impl OwnBlocks {
     /// The largest number of bytes.
-    const MOST: usize = 16 << 20;
+    const MOST_BYTES: usize = 16 << 20;
 
     fn get(&self, content: &ContentDigest) -> Option<Vec<u8>> {
         self.blocks.get(content).cloned()
     }
 
     fn add(&mut self, content: ContentDigest, packed: &[u8]) {
-        if self.bytes + packed.len() <= Self::MOST {
+        if self.bytes + packed.len() <= Self::MOST_BYTES {
             self.bytes += packed.len();
             self.blocks.insert(content, packed.to_vec());
         }

@@ -65,7 +65,7 @@ fn guest(
     image: LockedImage,
     scratch: &mut Scratch,
 ) -> Result<Guest> {
-    let (kernel, initrd) = software(setup, node, scratch)?;
+    let (kernel, initrd) = kernel_and_initrd(setup, node, scratch)?;
     let mut boot = Image::open(&node.raw)?.boot()?;
     let device_tree = node.files.device_tree.as_ref();
     let device_tree = device_tree.map(|path| scratch.keep(&read_boot_file(&mut *boot, path)?));
@@ -93,7 +93,7 @@ fn disk_size(image: u64) -> u64 {
 }
 
 /// Returns kernel and initramfs: the named ones, the image's own, or those of Debian.
-fn software(
+fn kernel_and_initrd(
     setup: &Setup,
     node: &BootNode,
     scratch: &mut Scratch,

@@ -16,10 +16,10 @@ use crate::failure::Kind;
 use crate::printable::printable;
 
 /// A database below this share of its quota has room again. etcd raises the alarm when it reaches the quota itself.
-const ROOM: f64 = 0.9;
+const SAFE_SHARE: f64 = 0.9;
 
 /// The share above which a part of a database is most of it.
-const MOST: f64 = 0.5;
+const MAJOR_SHARE: f64 = 0.5;
 
 /// The alarms of a cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Clone, Debug, Serialize)]
@@ -168,7 +168,7 @@ fn full(report: &mut Disarming, source: &Answering) -> Result<(), CallError> {
         return Ok(());
     };
     let database = largest.database;
-    if share(&database) < ROOM {
+    if share(&database) < SAFE_SHARE {
         return Ok(());
     }
     let percent = share(&database) * 100.0;
@@ -185,9 +185,9 @@ fn full(report: &mut Disarming, source: &Answering) -> Result<(), CallError> {
 
 /// Returns the step that frees most of a database whose live keys have this many bytes.
 fn remedy(database: &DatabaseReport, live: u64) -> &'static str {
-    if ratio(database.in_use, database.size) < MOST {
+    if ratio(database.in_use, database.size) < MAJOR_SHARE {
         "free the unused space with `etcd-image cluster defrag`, then run the command again"
-    } else if ratio(live, database.in_use) < MOST {
+    } else if ratio(live, database.in_use) < MAJOR_SHARE {
         "remove the history with `etcd-image cluster compact`, then free the space with `etcd-image cluster defrag`"
     } else {
         "delete keys that nobody needs (the largest prefixes are listed), then run `etcd-image cluster compact` and `etcd-image cluster defrag`"

@@ -251,7 +251,7 @@ impl Rotating<'_> {
                     .run_with(member.address, &renew::program("trust"), bundle.as_bytes());
             given.map_err(|reason| {
                 let message = format!("handing {name} the certificates of CAs: {reason}");
-                Kind::Unhealthy.error(message, AGAIN)
+                Kind::Unhealthy.error(message, CONTINUE)
             })?;
             report = self.restart(&access, &member, &digests)?;
             self.progress.note(&format!("{name}: done"));
@@ -274,7 +274,7 @@ impl Rotating<'_> {
             .ssh
             .run(member.address, RESTART_ETCD)
             .map_err(|reason| {
-                Kind::Unhealthy.error(format!("restarting etcd on {name}: {reason}"), AGAIN)
+                Kind::Unhealthy.error(format!("restarting etcd on {name}: {reason}"), CONTINUE)
             })?;
         let started = Instant::now();
         while !uses(access, member, digests).is_ok_and(|uses| uses) {
@@ -283,7 +283,7 @@ impl Rotating<'_> {
                     "etcd on {name} has not restarted within {} s",
                     RESTART.as_secs()
                 );
-                return Err(Kind::Unhealthy.error(message, AGAIN));
+                return Err(Kind::Unhealthy.error(message, CONTINUE));
             }
             thread::sleep(INTERVAL);
         }
@@ -353,7 +353,7 @@ fn uses(access: &Access, member: &DescribedMember, digests: &[String]) -> Result
 }
 
 pub(super) const RESTART_ETCD: &str = "sudo -n systemctl restart --no-block etcd";
-const AGAIN: &str = "run the command again, which continues; `etcd-image cluster logs` shows the messages of a node";
+const CONTINUE: &str = "run the command again, which continues; `etcd-image cluster logs` shows the messages of a node";
 
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn xz_states_a_block_for_each_part_of_the_image() {
+    fn the_index_of_xz_lists_every_block() {
         let stream = packed(Compression::Xz);
         let index = xz_index::index_and_footer(&[]);
         assert_eq!(index.len(), 8 + 12);

@@ -11,7 +11,7 @@ pub(super) const HEADER: usize = 12;
 const CHECK: u64 = 8;
 
 /// The size of a compressed block at most: incompressible bytes grow by a few.
-const MOST: usize = BLOCK + (64 << 10);
+const MOST_BYTES: usize = BLOCK + (64 << 10);
 
 /// The smallest dictionary of LZMA2.
 const LEAST_DICTIONARY: usize = 4096;
@@ -96,7 +96,7 @@ fn stream(content: &[u8], preset: u32) -> Result<Vec<u8>> {
     let mut builder = MtStreamBuilder::new();
     builder.threads(1).block_size(u64::try_from(BLOCK)?);
     let mut encoder = builder.filters(filters).check(Check::Crc64).encoder()?;
-    let mut stream = Vec::with_capacity(MOST);
+    let mut stream = Vec::with_capacity(MOST_BYTES);
     let mut rest = content;
     loop {
         let before = encoder.total_in();
@@ -104,7 +104,7 @@ fn stream(content: &[u8], preset: u32) -> Result<Vec<u8>> {
         rest = &rest[usize::try_from(encoder.total_in() - before)?..];
         match status {
             Status::StreamEnd => return Ok(stream),
-            _ if stream.len() == stream.capacity() => stream.reserve(MOST),
+            _ if stream.len() == stream.capacity() => stream.reserve(MOST_BYTES),
             _ => {}
         }
     }

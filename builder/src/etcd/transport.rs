@@ -26,8 +26,8 @@ use super::timeouts::Timeouts;
 
 /// How long a rejection of our certificate may take on the peer port, at least.
 const REJECTION: Duration = Duration::from_millis(200);
-/// How much longer than the handshake it may take. A busy or emulated member needs as long for our certificate as for its own.
-const THAN_HANDSHAKE: u32 = 4;
+/// How many times the handshake's duration it may take. A busy or emulated member needs as long for our certificate as for its own.
+const HANDSHAKE_FACTOR: u32 = 4;
 
 /// An HTTP/2 connection to a member's client port.
 pub(super) struct Connected {
@@ -122,7 +122,7 @@ pub(super) async fn check_peer_port(
         mut stream,
         certificate,
     } = open(tls, at, timeouts).await?;
-    let rejection = REJECTION.max(started.elapsed() * THAN_HANDSHAKE);
+    let rejection = REJECTION.max(started.elapsed() * HANDSHAKE_FACTOR);
     let exchange = async {
         if let Ok(rejected) = timeout(rejection, stream.read_u8()).await {
             return rejected;

@@ -22,7 +22,7 @@ use crate::report::NodeRecord;
 const CHUNK: usize = 1 << 20;
 
 /// The next step for an image that is not what its manifest says.
-const AGAIN: &str = "fetch the image again, or build it again with the same state directory; then flash this card again";
+const OTHER_IMAGE: &str = "fetch the image again, or build it again with the same state directory; then flash this card again";
 
 /// An open image.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ fn compare(path: &Path, found: &str, digests: &[String], consequence: &str) -> R
             "{}: the image differs from its manifest; {consequence}",
             path.display()
         ),
-        AGAIN,
+        OTHER_IMAGE,
     ))
 }
 
@@ -150,7 +150,7 @@ fn check_size(path: &Path, records: &[NodeRecord]) -> Result<()> {
                     path.display(),
                     first.size
                 ),
-                AGAIN,
+                OTHER_IMAGE,
             ))
         }
         _ => Ok(()),

@@ -28,7 +28,7 @@ pub(super) fn split(line: &str) -> Option<Vec<String>> {
 }
 
 /// The largest number of names that one pattern expands to.
-const MOST: usize = 1000;
+const MOST_NAMES: usize = 1000;
 
 /// Expands Ansible's ranges: `etcd[1:3].local` stands for three names, `node[01:10]` keeps the leading zeros, `kv-[a:c]` counts
 /// letters, and `n[0:9:3]` counts by threes. Invalid ranges and those for more names than a cluster can have stay unchanged.
@@ -36,7 +36,7 @@ pub(super) fn expand(pattern: &str) -> Vec<String> {
     let mut names = vec![pattern.to_owned()];
     // Every pass replaces the first range of each name; all names have the same ranges.
     while let Some(values) = names.first().and_then(|name| values(range(name)?.1)) {
-        if names.len() * values.len() > MOST {
+        if names.len() * values.len() > MOST_NAMES {
             return vec![pattern.to_owned()];
         }
         names = names

@@ -122,7 +122,7 @@ fn write_cluster(joined: Joined, path: &Path, signing_key: Option<&SigningKey>) 
     let signature = signing_key.map(|key| key.sign(sums.as_bytes()));
     let signature = signature.transpose()?;
     let step = interrupt::uninterrupted();
-    report::announce(&out, &manifest)?;
+    report::begin_replacement(&out, &manifest)?;
     drop(step);
     for (node, source) in manifest.nodes.iter().zip(&joined.sources) {
         for output in &node.outputs {

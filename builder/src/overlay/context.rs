@@ -15,7 +15,6 @@ use super::inputs::NodeInputs;
 use super::interfaces;
 use super::paths::Paths;
 use crate::description;
-
 use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::snapshot::Snapshot;

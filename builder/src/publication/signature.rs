@@ -11,7 +11,7 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
 use super::allowed_signers::AllowedSigner;
 use crate::failure::Kind;
 use crate::file::{if_exists, read_text};
-use crate::report::{self, AGAIN, FleetRecord, Manifest, SIGNATURE, SUMS};
+use crate::report::{self, DO_NOT_USE, FleetRecord, Manifest, SIGNATURE, SUMS};
 
 /// The purpose of the signature, which is a part of what is signed; that of ssh-keygen for files.
 pub(super) const NAMESPACE: &str = "file";
@@ -84,7 +84,7 @@ fn verify(
     let signature = match SshSig::from_pem(pem) {
         Ok(signature) if signature.signature().algorithm() != Algorithm::Dsa => signature,
         Err(error) if !is_rsa_sha1(pem) => {
-            return refused(format!("not an SSH signature: {error}"), AGAIN);
+            return refused(format!("not an SSH signature: {error}"), DO_NOT_USE);
         }
         Ok(_) | Err(_) => {
             let why = "it is made with SHA-1, which is broken".to_owned();
@@ -106,7 +106,7 @@ fn verify(
         Ok(()) => Ok(format!("{} ({fingerprint})", signer.principals)),
         Err(_) => refused(
             format!("{SUMS} is not what {} signed", signer.principals),
-            AGAIN,
+            DO_NOT_USE,
         ),
     }
 }

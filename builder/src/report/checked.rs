@@ -10,7 +10,7 @@ use crate::count::count;
 use crate::failure::Kind;
 
 /// The next step after a check that failed.
-pub(crate) const AGAIN: &str =
+pub(crate) const DO_NOT_USE: &str =
     "do not use these files: fetch them again, or build them again with the same state directory";
 
 /// The next step after a check that found only faults of the images themselves: other copies have them as well.
@@ -121,8 +121,10 @@ impl Verification {
         let problems: usize = images.chain(lists).chain(attachments).sum();
         let faults: usize = self.images.iter().map(|image| image.faults).sum();
         match problems {
-            0 if self.images.is_empty() && self.empty.is_none() => Err(Kind::Verification
-                .error("nothing was verified: the manifest lists no image", AGAIN)),
+            0 if self.images.is_empty() && self.empty.is_none() => Err(Kind::Verification.error(
+                "nothing was verified: the manifest lists no image",
+                DO_NOT_USE,
+            )),
             0 if needs_signer && self.signer.is_none() => Err(Kind::Verification.error(
                 "nothing was verified: a directory without images has no signature",
                 "name a directory with images, or leave `--allowed-signers` out",
@@ -134,7 +136,11 @@ impl Verification {
                     count(problems, "problem"),
                     count(self.images.len(), "image")
                 ),
-                if problems == faults { CORRECT } else { AGAIN },
+                if problems == faults {
+                    CORRECT
+                } else {
+                    DO_NOT_USE
+                },
             )),
         }
     }

@@ -9,7 +9,7 @@ const SOON: i64 = 60 * DAY;
 
 /// Returns which certificates of an output directory expire soon or have expired, and what to do; `None` if none does.
 /// Those that expire with the CA are not included: `pki` warns about the CA, which must be replaced first.
-pub(crate) fn ending(manifest: &Manifest, now: i64) -> Option<String> {
+pub(crate) fn expiring_certificates(manifest: &Manifest, now: i64) -> Option<String> {
     let ca_end = manifest
         .certificates
         .first()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::checked::{AGAIN, CheckedList};
+use super::checked::{CheckedList, DO_NOT_USE};
 use super::digest_list::DigestList;
 use super::{FLEET, MANIFEST, SIGNATURE, SUMS};
 use crate::apply::OutputFolder;
@@ -93,7 +93,7 @@ pub(super) fn must_fit<'a>(folder: &Path, clusters: impl Iterator<Item = &'a str
                 "{} is signed, but it is of another build: {first}",
                 folder.join(SUMS).display()
             ),
-            AGAIN,
+            DO_NOT_USE,
         )),
     }
 }

@@ -49,10 +49,10 @@ use attachment::AttachmentRecord;
 pub(crate) use attachment::Attachment;
 pub(crate) use build_record::BuildRecord;
 pub(crate) use cache::CacheReport;
-pub(crate) use checked::AGAIN;
+pub(crate) use checked::DO_NOT_USE;
 pub(crate) use client::{access, is_in as has_client, read as read_client};
 pub(crate) use etcd_in_images::etcd_in_images;
-pub(crate) use expiry::ending;
+pub(crate) use expiry::expiring_certificates;
 pub(crate) use fetch_report::{FetchReport, FleetFetchReport};
 pub(crate) use fleet::{
     ClusterRecord, FleetRecord, FleetSummary, file_names as fleet_file_names,
@@ -154,7 +154,7 @@ fn is_intact(manifest: &Manifest, folder: &Path, jobs: NonZeroUsize) -> bool {
 
 /// Writes the manifest under its pending name and removes the digest list, its signature and outdated attachments, before the images are
 /// renamed: no interruption leaves a list of other images.
-pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
+pub(crate) fn begin_replacement(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     write_manifest(out, PENDING_MANIFEST, manifest)?;
     out.remove(SIGNATURE)?;
     out.remove(SUMS)?;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::attachment::AttachmentRecord;
-use super::checked::{AGAIN, CheckedAttachment, CheckedImage, CheckedList, FORMAT, Verification};
+use super::checked::{
+    CheckedAttachment, CheckedImage, CheckedList, DO_NOT_USE, FORMAT, Verification,
+};
 use super::comparison::{compare_description, compare_record, walk};
 use super::credentials::Trust;
 use super::digest_list::DigestList;
@@ -133,7 +135,7 @@ fn keep_signed(
             "{} is signed, but {MANIFEST} has other digests",
             folder.join(SUMS).display()
         ),
-        AGAIN,
+        DO_NOT_USE,
     ))
 }
 

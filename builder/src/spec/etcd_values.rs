@@ -33,7 +33,7 @@ const TLS_1_2: &str = "TLS1.2";
 const TLS_1_3: &str = "TLS1.3";
 
 /// The greatest values of integers. Others have 64 bits; none is negative, although Go has a sign for some.
-const MOST: [(&str, i64); 3] = [
+const GREATEST: [(&str, i64); 3] = [
     ("distributed-tracing-sampling-rate", 1_000_000),
     ("experimental-distributed-tracing-sampling-rate", 1_000_000),
     ("max-concurrent-streams", 0xffff_ffff),
@@ -87,7 +87,7 @@ pub(super) fn fault(key: &str, value: &Value, in_nanoseconds: bool) -> Option<St
 }
 
 fn number_fault(key: &str, number: i64, in_nanoseconds: bool) -> Option<String> {
-    let most = MOST.iter().find(|(known, _)| *known == key);
+    let most = GREATEST.iter().find(|(known, _)| *known == key);
     let is_off = number == 0 && !NEVER_OFF.contains(&key);
     match most {
         Some((_, most)) if !(0..=*most).contains(&number) => {

@@ -39,7 +39,7 @@ impl NodeSettings {
 }
 
 /// The largest number of members. More are certainly a mistake: etcd recommends at most seven.
-pub(super) const MOST: u32 = 99;
+pub(super) const MOST_NODES: u32 = 99;
 
 /// Returns the members from the file, or as many as `--nodes` requests.
 pub(super) fn read(
@@ -50,10 +50,10 @@ pub(super) fn read(
 ) -> Vec<NodeSettings> {
     let count = u32::try_from(tables.len()).unwrap_or(u32::MAX);
     match (input.flags.nodes, count) {
-        (Some(0 | 100..), _) => {
+        (Some(asked), _) if !(1..=MOST_NODES).contains(&asked) => {
             log.add(
                 Place::Option("--nodes"),
-                format!("give a number from 1 to {MOST}"),
+                format!("give a number from 1 to {MOST_NODES}"),
             );
             Vec::new()
         }
@@ -81,10 +81,10 @@ pub(super) fn read(
                 );
                 log.add(Place::Option("--nodes"), message);
             }
-            if let Some(table) = tables.get(MOST as usize) {
+            if let Some(table) = tables.get(MOST_NODES as usize) {
                 log.add(
                     table.place,
-                    format!("there are {count} nodes; at most {MOST} are allowed"),
+                    format!("there are {count} nodes; at most {MOST_NODES} are allowed"),
                 );
             }
             let described = |table| described(table, network);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::nodes::MOST;
+use super::nodes::MOST_NODES;
 use super::section::{Given, Section, Setting};
 use super::settings::SECTIONS;
 use crate::cli;
@@ -92,8 +92,8 @@ fn comment(lines: &mut Vec<String>, doc: &str) {
 
 /// Writes the template to a file that must not exist yet.
 pub fn init(config: &Path, nodes: u32) -> anyhow::Result<()> {
-    if !(1..=MOST).contains(&nodes) {
-        let message = format!("--nodes: give a number from 1 to {MOST}");
+    if !(1..=MOST_NODES).contains(&nodes) {
+        let message = format!("--nodes: give a number from 1 to {MOST_NODES}");
         return Err(Kind::Usage.error(message, "three is a good choice"));
     }
     cli::write_new(config, &template(nodes))

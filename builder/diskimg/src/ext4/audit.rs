@@ -15,8 +15,8 @@ use super::failure::from_engine;
 use super::features::BITS_64;
 use super::gate::gate;
 use super::inodes;
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Error, Result};
-use crate::record::DiskStructure;
 use crate::storage::Storage;
 use crate::units::index;
 

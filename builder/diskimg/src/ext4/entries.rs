@@ -2,7 +2,7 @@
 //!
 //! Specified in the kernel's documentation, `filesystems/ext4/directory.rst`, "Linear (Classic) Directories".
 
-use crate::record::DiskStructure;
+use crate::disk_structure::DiskStructure;
 
 /// The length of an entry without its name.
 const HEAD: usize = 8;

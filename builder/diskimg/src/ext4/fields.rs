@@ -6,8 +6,8 @@ use fs_ext4::Filesystem;
 use fs_ext4::inode::Inode;
 
 use super::features::BITS_64;
+use crate::disk_structure::DiskStructure;
 use crate::error::Result;
-use crate::record::DiskStructure;
 
 use super::blocks::structure;
 

@@ -42,10 +42,10 @@ fn check_clean(superblock: &Superblock) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::gate;
+    use crate::disk_structure::DiskStructure;
     use crate::error::{Corrupt, Error, Refused, StorageError, Unsupported};
     use crate::ext4::FeatureSet;
     use crate::ext4::superblock::{SIZE, checksum};
-    use crate::record::DiskStructure;
     use crate::storage::Memory;
 
     /// The fields that the gate reads, as `mke2fs` writes them for 16 MiB in one group, 64-bit and with checksums.

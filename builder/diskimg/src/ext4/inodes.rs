@@ -17,8 +17,8 @@ use super::features::METADATA_CSUM;
 use super::fields;
 use super::mapping::{Mapping, mapping};
 use super::special::{self, LONG_LINK};
+use crate::disk_structure::DiskStructure;
 use crate::error::Result;
-use crate::record::DiskStructure;
 use crate::units::index;
 
 /// The inode that owns the blocks reserved for more group descriptors.

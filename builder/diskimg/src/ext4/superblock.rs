@@ -5,8 +5,8 @@
 use std::num::NonZero;
 
 use super::features::{BITS_64, Features, METADATA_CSUM};
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Result, Unsupported};
-use crate::record::DiskStructure;
 use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::product;

@@ -9,8 +9,8 @@ use super::dots::{DirectoryPosition, after_dots};
 use super::entry::{EntryContent, FatDirectoryEntry};
 use super::gate::{check_clean, load};
 use super::{labels, names};
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Result};
-use crate::record::DiskStructure;
 use crate::storage::{Storage, read_vec};
 
 /// Checks that the volume is clean, that the copies of the boot sector and of the table are equal, that the entries of

@@ -4,8 +4,8 @@
 
 use std::num::NonZero;
 
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Error, Result, Unsupported};
-use crate::record::DiskStructure;
 use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::{Sectors, product};

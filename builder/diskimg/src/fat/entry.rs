@@ -3,8 +3,8 @@
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Directory Structure".
 
 use super::boot::FatKind;
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Error};
-use crate::record::DiskStructure;
 
 const LABEL: u8 = 0x08;
 const DIRECTORY: u8 = 0x10;

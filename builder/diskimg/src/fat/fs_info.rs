@@ -2,8 +2,8 @@
 //!
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT32 `FSInfo` Sector Structure".
 
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Result};
-use crate::record::DiskStructure;
 use crate::storage::Storage;
 
 const FREE_COUNT_AT: usize = 488;

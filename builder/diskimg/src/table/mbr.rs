@@ -4,8 +4,8 @@
 //! partition; the logical partitions inside it are not listed.
 
 use super::{Partition, PartitionKind};
+use crate::disk_structure::DiskStructure;
 use crate::error::{Corrupt, Refused, Result};
-use crate::record::DiskStructure;
 use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::Sectors;

@@ -14,7 +14,7 @@ use crate::recipe::{SignedList, TrustedKey};
 /// The smallest size of an RSA key; well-funded attackers can break shorter ones (NIST SP 800-131A).
 const RSA_BITS: u16 = 2048;
 
-pub(super) const AGAIN: &str =
+pub(super) const DO_NOT_USE: &str =
     "do not use it; fetch it again, over another network, and compare with what its makers publish";
 pub(super) const NEW_KEY: &str =
     "a newer recipe may know the makers' new key; until then give a checked image with `--base`";
@@ -31,19 +31,19 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
     let hash = own.hash_alg().unwrap_or(HashAlgorithm::None);
     if !is_strong(hash) {
         let what = format!("{signature} relies on {hash}, which can be forged");
-        return Err(refused(what, AGAIN));
+        return Err(refused(what, DO_NOT_USE));
     }
     own.verify(&key.primary_key, list.as_bytes()).map_err(|_| {
         let (list, key) = (&signed.list, described_key(&signed.signer));
         let what = format!("{signature} is not a signature of {list} by {key}");
-        refused(what, AGAIN)
+        refused(what, DO_NOT_USE)
     })?;
     let lasts = own.signature_expiration_time().map(Duration::as_secs);
     let created = own.created().map_or(0, Timestamp::as_secs);
     match end(created, lasts) {
         Some(end) if end <= clock => {
             let what = format!("{signature} expired on {}", date(end));
-            Err(refused(what, AGAIN))
+            Err(refused(what, DO_NOT_USE))
         }
         _ => Ok(i64::from(created)),
     }
@@ -125,7 +125,7 @@ fn parse(signed: &SignedList, signatures: &str) -> Result<Vec<Signature>> {
     let readable: Vec<_> = readable.map(|found| found.signature).collect();
     if readable.is_empty() {
         let what = format!("{} is not an OpenPGP signature", signed.signature);
-        return Err(refused(what, AGAIN));
+        return Err(refused(what, DO_NOT_USE));
     }
     Ok(readable)
 }
@@ -146,7 +146,7 @@ fn own<'s>(
                 ids.join(", "),
                 described_key(&signed.signer),
             );
-            refused(format!("{signature} is by {ids}, not by {key}"), AGAIN)
+            refused(format!("{signature} is by {ids}, not by {key}"), DO_NOT_USE)
         })
 }
 

@@ -6,7 +6,7 @@ mod lists;
 use self::gpg::{Person, packets};
 use super::super::tests::scene::http::{Reply, Server};
 use super::super::tests::scene::{self, CLOCK, Scene, failure, image, sha256, xz};
-use super::signature::{AGAIN, NEW_KEY, OWN_KEY};
+use super::signature::{DO_NOT_USE, NEW_KEY, OWN_KEY};
 use super::*;
 use crate::failure::explain;
 use crate::recipe::{BaseSource, DigestSource, Download, Recipe, TrustedKey};
@@ -115,7 +115,9 @@ fn refusal(shelf: Shelf, signer: TrustedKey) -> (String, &'static str) {
     assert_eq!(scene.cached(".img").len() + scene.cached(".sums").len(), 0);
     let asked = server.requests().len();
     assert_eq!(asked, 2, "the image is not even asked for");
-    let known = [AGAIN, NEW_KEY, OWN_KEY].into_iter().find(|it| *it == hint);
+    let known = [DO_NOT_USE, NEW_KEY, OWN_KEY]
+        .into_iter()
+        .find(|it| *it == hint);
     let text = text.replace(&server.url(""), "");
     let text = text.strip_prefix("fetching the base test: ").unwrap();
     (text.to_owned(), known.expect("a hint of this room"))
@@ -147,7 +149,7 @@ fn a_list_that_was_changed_is_refused() {
     let key = person.fingerprint();
     let expected =
         format!("/SHA256SUMS.gpg is not a signature of /SHA256SUMS by the key test-key ({key})");
-    assert_eq!(refusal(shelf, person.signer()), (expected, AGAIN));
+    assert_eq!(refusal(shelf, person.signer()), (expected, DO_NOT_USE));
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn a_stranger_s_signature_is_refused() {
         &other[24..]
     );
     let shelf = Shelf::signed_by(&stranger);
-    assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN));
+    assert_eq!(refusal(shelf, owner.signer()), (expected, DO_NOT_USE));
 }
 
 #[test]
@@ -225,7 +227,7 @@ fn what_can_be_forged_is_refused() {
     let mut shelf = Shelf::signed_by(&owner);
     shelf.signature = owner.sign(&shelf.list, &["--digest-algo", "SHA1"]);
     let expected = "/SHA256SUMS.gpg relies on SHA1, which can be forged".to_owned();
-    assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN));
+    assert_eq!(refusal(shelf, owner.signer()), (expected, DO_NOT_USE));
 
     for (kind, described) in [
         ("rsa1024", "1024-bit RSA"),
@@ -245,7 +247,7 @@ fn what_has_ended_is_refused() {
     let mut shelf = Shelf::signed_by(&owner);
     shelf.signature = owner.sign(&shelf.list, &["--default-sig-expire", "9d"]);
     let expected = "/SHA256SUMS.gpg expired on 2026-11-19".to_owned();
-    assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN));
+    assert_eq!(refusal(shelf, owner.signer()), (expected, DO_NOT_USE));
 
     let short = Person::new("ed25519", CLOCK - 10 * DAY, "9d");
     let key = short.fingerprint();
@@ -287,7 +289,11 @@ fn what_is_no_signature_is_refused() {
             ..whole.clone()
         };
         let expected = "/SHA256SUMS.gpg is not an OpenPGP signature".to_owned();
-        assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN), "{text}");
+        assert_eq!(
+            refusal(shelf, owner.signer()),
+            (expected, DO_NOT_USE),
+            "{text}"
+        );
     }
 }
 

@@ -52,15 +52,15 @@ mod tests {
 
     #[test]
     fn fields_are_little_endian() {
-        let record = DiskStructure([1, 2, 3, 4, 5, 6]);
-        assert_eq!(record.u8::<5>(), 6);
-        assert_eq!(record.u16::<1>(), 0x0302);
-        assert_eq!(record.u32::<2>(), 0x0605_0403);
-        assert_eq!(record.bytes::<3, 2>(), [4, 5]);
+        let structure = DiskStructure([1, 2, 3, 4, 5, 6]);
+        assert_eq!(structure.u8::<5>(), 6);
+        assert_eq!(structure.u16::<1>(), 0x0302);
+        assert_eq!(structure.u32::<2>(), 0x0605_0403);
+        assert_eq!(structure.bytes::<3, 2>(), [4, 5]);
     }
 
     #[test]
-    fn a_record_past_the_end_of_the_storage_is_an_error() {
+    fn a_structure_past_the_end_of_the_storage_is_an_error() {
         let (offset, len, size) = (1, 4, 4);
         let expected = StorageError::OutOfRange { offset, len, size };
         let read = DiskStructure::<4>::read(&Memory::new(vec![0; 4]), 1);
