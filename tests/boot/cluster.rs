@@ -19,7 +19,7 @@ use crate::support::tool::tool;
 const CUTS_TIME: Duration = Duration::from_secs(500);
 
 /// How many seconds a cluster may take to become healthy: the default is for machines that emulate it as fast as ours.
-const PATIENCE: &str = "3600";
+const TIMEOUT: &str = "3600";
 
 #[test]
 #[ignore = "boots three machines: about four minutes"]
@@ -46,7 +46,7 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
         "boot",
         "--json",
         "--timeout",
-        PATIENCE,
+        TIMEOUT,
         "--ssh-identity",
         key.to_str().unwrap(),
         folder.to_str().unwrap(),
@@ -97,7 +97,7 @@ fn one_node_boots_as_a_raspberry_pi_from_its_own_partition() {
         "--machine",
         "raspi3b",
         "--timeout",
-        PATIENCE,
+        TIMEOUT,
         "--ssh-identity",
     ];
     let said = tool(
@@ -184,7 +184,7 @@ fn a_node_of_a_foreign_authority_is_named() {
     let folder = images.images();
     let said = tool(
         env!("CARGO_BIN_EXE_etcd-image"),
-        &["boot", "--timeout", PATIENCE, folder.to_str().unwrap()],
+        &["boot", "--timeout", TIMEOUT, folder.to_str().unwrap()],
     );
     assert_eq!(said.code, Some(6), "{}", said.words());
     let error = said.err.lines().find(|line| line.starts_with("error: "));

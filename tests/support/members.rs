@@ -50,7 +50,7 @@ ip -n $1 link set lo up
 ";
 
 /// How long a cluster may take to become healthy on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const HEALTHY_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Three members, and the scene in which their images were built.
 #[derive(Debug)]
@@ -299,7 +299,7 @@ impl Members {
         let (client, started) = (self.client(), Instant::now());
         for member in (0..3).filter(|member| self.running[*member].is_some()) {
             while let Err(trouble) = client.health(address(member)) {
-                let late = started.elapsed() > PATIENCE;
+                let late = started.elapsed() > HEALTHY_TIMEOUT;
                 assert!(!late, "{}: {trouble}", NAMES[member]);
                 thread::sleep(Duration::from_millis(100));
             }
@@ -380,7 +380,7 @@ pub(crate) fn until<T>(act: impl Fn() -> Result<T, String>) -> T {
     loop {
         match act() {
             Ok(done) => return done,
-            Err(why) => assert!(started.elapsed() < PATIENCE, "{why}"),
+            Err(why) => assert!(started.elapsed() < HEALTHY_TIMEOUT, "{why}"),
         }
         thread::sleep(Duration::from_millis(500));
     }

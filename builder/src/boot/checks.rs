@@ -69,7 +69,7 @@ const INSIDE: [&str; 6] = [
 ];
 
 /// How long to wait for a node's SSH server to accept or refuse a login.
-const PATIENCE: Duration = Duration::from_mins(3);
+const LOGIN_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The highest accepted exposure of etcd's unit in `systemd-analyze security`, out of 10.
 const EXPOSURE: f64 = 2.0;
@@ -182,7 +182,7 @@ fn last_line(text: &str) -> String {
 fn decided(setup: &Setup, node: &BootNode, login: Login, command: &str) -> Result<SshOutcome> {
     let ssh = setup.ssh();
     let is = |said: &Result<SshOutcome>| said.as_ref().map_or(true, SshOutcome::is_decided);
-    retry::until(PATIENCE, is, || ssh.run(node.address, login, command))
+    retry::until(LOGIN_TIMEOUT, is, || ssh.run(node.address, login, command))
 }
 
 #[cfg(test)]

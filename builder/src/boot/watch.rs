@@ -69,13 +69,13 @@ pub fn until_healthy(
         culprit: None,
         progress,
     };
-    let patience = Duration::from_secs(lab.setup().timeout);
+    let limit = Duration::from_secs(lab.setup().timeout);
     loop {
         let result = watch.look(lab);
         let failure = match result {
             Ok(true) => return Ok(watch.times),
-            Ok(false) if started.elapsed() < patience => None,
-            Ok(false) => Some(watch.timeout(patience)),
+            Ok(false) if started.elapsed() < limit => None,
+            Ok(false) => Some(watch.timeout(limit)),
             Err(error) => Some(error),
         };
         if let Some(error) = failure {
@@ -208,7 +208,7 @@ impl Watch<'_> {
         self.started.elapsed().as_secs()
     }
 
-    fn timeout(&self, patience: Duration) -> anyhow::Error {
+    fn timeout(&self, limit: Duration) -> anyhow::Error {
         let late = self.nodes.iter().filter(|node| node.stage != Stage::Member);
         let late: Vec<_> = late
             .map(|node| {
@@ -223,7 +223,7 @@ impl Watch<'_> {
         Kind::Unhealthy.error(
             format!(
                 "not healthy after {} s: {}",
-                patience.as_secs(),
+                limit.as_secs(),
                 late.join("; ")
             ),
             "allow a slow machine more time with `--timeout`, or show a console with `--console NODE`",

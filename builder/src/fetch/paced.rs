@@ -22,7 +22,7 @@ impl<R> Paced<R> {
         Self {
             inner,
             least: policy.headway,
-            within: policy.patience,
+            within: policy.headway_interval,
             since: Instant::now(),
             bytes: 0,
         }

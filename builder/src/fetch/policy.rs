@@ -16,7 +16,7 @@ pub struct Policy {
     /// The number of new bytes with which an attempt does not count as failed.
     pub headway: u64,
     /// The time in which a connection must bring [`Policy::headway`] bytes; otherwise it counts as dropped.
-    pub patience: Duration,
+    pub headway_interval: Duration,
 }
 
 impl Default for Policy {
@@ -27,7 +27,7 @@ impl Default for Policy {
             longest_pause: Duration::from_secs(30),
             silence: Duration::from_secs(30),
             headway: 1 << 20,
-            patience: Duration::from_mins(10),
+            headway_interval: Duration::from_mins(10),
         }
     }
 }

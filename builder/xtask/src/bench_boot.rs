@@ -13,7 +13,7 @@ use crate::demo;
 pub(crate) const LIMIT: f64 = 1.6;
 
 /// The time after which a base without a prompt counts as failed.
-const PATIENCE: Duration = Duration::from_mins(15);
+const PROMPT_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// Returns the ratio of one run. `folder` is empty and may be filled.
 pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<f64> {
@@ -57,7 +57,7 @@ fn prompt(base: &Path, folder: &Path, added: &str) -> Outcome<Duration> {
 }
 
 fn wait(qemu: &mut Child, console: &Path, started: Instant) -> Outcome<Duration> {
-    while started.elapsed() < PATIENCE {
+    while started.elapsed() < PROMPT_TIMEOUT {
         std::thread::sleep(Duration::from_millis(250));
         let said = std::fs::read(console).unwrap_or_default();
         if String::from_utf8_lossy(&said).contains(" login: ") {

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use super::root::PROGRAMS;
 
 /// The time after which a member without an answer counts as silent, on a machine with nothing else to do.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const TIMEOUT: Duration = Duration::from_millis(1500);
 /// The same on a busy machine, and for a login, in which etcd computes for long on purpose.
-const LONG_PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type HttpClient = reqwest::blocking::Client;
 
@@ -27,7 +27,7 @@ pub(super) struct LabClient {
     http: Option<HttpClient>,
     folder: PathBuf,
     etcdctl: PathBuf,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// The sender of an answer, with ids in decimal as etcd prints them.
@@ -61,14 +61,14 @@ impl LabClient {
             http,
             folder,
             etcdctl,
-            patience: PATIENCE,
+            timeout: TIMEOUT,
         })
     }
 
     /// Returns the same client for somebody who has waited for this long: each request gets a tenth of that time.
     pub(super) fn after(&self, waited: Duration) -> Self {
         Self {
-            patience: (waited / 10).clamp(PATIENCE, LONG_PATIENCE),
+            timeout: (waited / 10).clamp(TIMEOUT, LONGEST_TIMEOUT),
             ..self.clone()
         }
     }
@@ -131,7 +131,7 @@ impl LabClient {
         };
         let post = http
             .post(format!("{url}/v3/{path}"))
-            .timeout(self.patience)
+            .timeout(self.timeout)
             .body(request.to_string());
         Ok(serde_json::from_str(&post.send()?.text()?)?)
     }
@@ -157,7 +157,7 @@ impl LabClient {
     /// Runs etcdctl, and returns its output.
     fn run(&self, url: &str, words: &[&str]) -> Result<Vec<u8>> {
         let file = |name: &str| self.folder.join(name);
-        let limit = self.patience.as_millis();
+        let limit = self.timeout.as_millis();
         let output = Command::new(&self.etcdctl)
             .env("ETCDCTL_API", "3")
             .args(["--endpoints", url])
@@ -202,7 +202,7 @@ pub(super) fn http(authority: &[u8], identity: &[u8]) -> Result<HttpClient> {
         .no_proxy()
         .tls_certs_only([ca])
         .identity(Identity::from_pem(identity)?)
-        .timeout(LONG_PATIENCE)
+        .timeout(LONGEST_TIMEOUT)
         .pool_max_idle_per_host(1);
     Ok(http.build()?)
 }

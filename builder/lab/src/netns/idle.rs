@@ -11,7 +11,7 @@ const PORT: u16 = 2380;
 /// The number of connections to one node.
 const LINES: usize = 30;
 const PAUSE: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_millis(200);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Connections that are opened again whenever a node closes them, until this value is dropped.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ fn hold(node: SocketAddr, stopped: &AtomicBool, opened: &AtomicU64) {
     while !stopped.load(Relaxed) {
         lines.retain_mut(is_open);
         while lines.len() < LINES
-            && let Ok(line) = TcpStream::connect_timeout(&node, PATIENCE)
+            && let Ok(line) = TcpStream::connect_timeout(&node, CONNECT_TIMEOUT)
             && line.set_nonblocking(true).is_ok()
         {
             opened.fetch_add(1, Relaxed);

@@ -17,7 +17,7 @@ pub(super) struct Links {
 
 /// How long the kernel waits for an answer about an address, in milliseconds, before it asks a second and a third time. With a second, as
 /// usual, a connection to a board that is off takes three to fail.
-const PATIENCE: &str = "250";
+const RETRANSMIT_MS: &str = "250";
 
 /// Arguments that delay a cable if the kernel supports that, and arguments that limit its bandwidth otherwise.
 const NETEM: &[&str] = &["netem", "delay", "40ms", "20ms"];
@@ -47,7 +47,7 @@ impl Links {
         ip(&format!("-n n{index} link set eth0 up"))?;
         for table in ["arp_cache", "ndisc_cache"] {
             ip(&format!(
-                "-n n{index} ntable change name {table} dev eth0 retrans {PATIENCE}"
+                "-n n{index} ntable change name {table} dev eth0 retrans {RETRANSMIT_MS}"
             ))?;
         }
         self.addresses.push(Vec::new());

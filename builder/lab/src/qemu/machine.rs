@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Options for long timeouts: on an emulated processor, systemd would give up on a slow disk (90 seconds by default).
-const PATIENCE: &str =
+const LONG_TIMEOUTS: &str =
     "systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600";
 
 /// A machine that boots node images.
@@ -79,7 +79,7 @@ impl Machine {
                  systemd.watchdog_sec=0 module_blacklist=vchiq"
             }
         };
-        format!("{hardware} {PATIENCE}")
+        format!("{hardware} {LONG_TIMEOUTS}")
     }
 
     /// Returns the arguments of `qemu-system-aarch64`.

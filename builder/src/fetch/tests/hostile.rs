@@ -19,7 +19,7 @@ fn a_server_that_drips_is_given_up() {
     let (mut scene, server, recipe) = serving(&packed, move |request, _| {
         Reply::file(request, &body, "\"1\"").drip(1, Duration::from_millis(5))
     });
-    scene.patience = Duration::from_millis(50);
+    scene.headway_interval = Duration::from_millis(50);
     let (kind, text) = failure(scene.base(&recipe));
     assert_eq!((kind, server.requests().len()), (Kind::Storage, 3));
     assert!(text.contains(": gave up after 3 attempts: "), "{text}");

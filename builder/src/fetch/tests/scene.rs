@@ -26,7 +26,7 @@ pub(in super::super) struct Scene {
     pub(in super::super) cache: PathBuf,
     pub(in super::super) offline: bool,
     /// The time in which a connection must bring something.
-    pub(in super::super) patience: Duration,
+    pub(in super::super) headway_interval: Duration,
 }
 
 impl Scene {
@@ -37,7 +37,7 @@ impl Scene {
             dir,
             cache,
             offline: false,
-            patience: Duration::from_mins(1),
+            headway_interval: Duration::from_mins(1),
         }
     }
 
@@ -49,7 +49,7 @@ impl Scene {
             // A busy machine must not look like a stalled server.
             silence: Duration::from_secs(2),
             headway: 1000,
-            patience: self.patience,
+            headway_interval: self.headway_interval,
         };
         Options {
             cache: &self.cache,
