@@ -115,7 +115,7 @@ fn a_base_without_the_units_that_a_node_needs() {
 }
 
 #[test]
-fn leftovers_of_another_life() {
+fn a_base_with_an_identity_or_etcd_data_is_refused() {
     refused(
         "raspios-trixie+dbus-id",
         "the base has been booted already: /var/lib/dbus/machine-id is set",

@@ -89,11 +89,11 @@ fn must_be_complete(nodes: &[BootNode]) -> Result<()> {
         .find(|node| node.members.len() != members.len())
     {
         None => Ok(()),
-        Some(stranger) => Err(Kind::Usage.error(
+        Some(other) => Err(Kind::Usage.error(
             format!(
                 "{} belongs to another cluster: its members are {}",
-                stranger.name,
-                stranger.members.join(", ")
+                other.name,
+                other.members.join(", ")
             ),
             "name images of one cluster; build them again if the cluster has changed",
         )),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_double_is_named() {
+    fn a_second_image_of_a_node_is_refused() {
         assert_eq!(
             refused(&nodes(&["a", "a"], &["a"])),
             "two images are node a"
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_named() {
+    fn a_node_of_another_cluster_is_refused() {
         let mut mixed = nodes(&["a", "b"], &["a", "b"]);
         mixed.extend(nodes(&["c"], &["c"]));
         assert!(refused(&mixed).starts_with("a belongs to another cluster"));

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn two_opinions_are_none() {
+    fn two_different_digests_count_for_nothing() {
         let (a, b) = ("a".repeat(64), "b".repeat(64));
         assert_eq!(listed_digest(&format!("{a} *x\n{a} *x\n"), "x"), Some(&*a));
         assert_eq!(listed_digest(&format!("{a} *x\n{b} *x\n"), "x"), None);

@@ -145,7 +145,7 @@ fn a_base_is_newer_by_the_time_of_its_list_or_of_its_packages() {
 }
 
 #[test]
-fn a_spoilt_lock_is_refused_with_its_fault() {
+fn a_damaged_lock_is_refused_with_its_fault() {
     let text = lock().to_text().unwrap();
     let (a, one) = (sha256("a"), sha256("1"));
     let cases = [
@@ -186,9 +186,9 @@ fn a_spoilt_lock_is_refused_with_its_fault() {
         ),
     ];
     for (old, new, expected) in cases {
-        let spoilt = text.replacen(old, new, 1);
-        assert_ne!(spoilt, text, "{old}");
-        assert_eq!(Lock::parse(&spoilt), Err(expected), "{new}");
+        let damaged = text.replacen(old, new, 1);
+        assert_ne!(damaged, text, "{old}");
+        assert_eq!(Lock::parse(&damaged), Err(expected), "{new}");
     }
 }
 

@@ -181,7 +181,7 @@ fn not_found_is_final() {
 }
 
 #[test]
-fn nobody_listens() {
+fn a_server_that_does_not_listen_is_given_up() {
     // No other test gets this port.
     let scene = Scene::new();
     let recipe = recipe("http://127.0.0.1:1/a".to_owned(), b"x", b"x");

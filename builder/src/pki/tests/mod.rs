@@ -14,13 +14,13 @@ mod chain;
 mod changes;
 mod checked;
 mod checker;
+mod damaged;
 mod encrypted_key;
 mod interrupted;
 mod own_ca;
 mod owner_signs;
 mod rotation;
 mod shared;
-mod spoilt;
 mod subjects;
 
 /// The current time in the tests: 2026-01-01 00:00:00 UTC.

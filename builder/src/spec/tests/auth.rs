@@ -1,6 +1,6 @@
 //! Tests of `[auth]` with its users and roles.
 
-use super::spoilt::check;
+use super::mistakes::check;
 use super::*;
 
 #[test]

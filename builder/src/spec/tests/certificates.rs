@@ -1,7 +1,7 @@
 //! Tests of `[pki]` with its tables and of `[[certificate]]`, and of the examples that use them.
 
 use super::common_name::check_filled;
-use super::spoilt::check;
+use super::mistakes::check;
 use super::{VALID, input, resolve};
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tests of `[[file]]` and `[[unit]]`.
 
-use super::spoilt::check;
+use super::mistakes::check;
 use super::*;
 
 /// Returns the paths that these tables add, each with its entry.

@@ -17,9 +17,9 @@ mod init;
 mod interfaces;
 mod misspelt;
 #[cfg(target_os = "linux")]
+mod mistakes;
 mod mutated;
 mod nodes;
-mod spoilt;
 #[cfg(target_os = "linux")]
 mod sshd;
 mod without_effect;
@@ -152,7 +152,7 @@ fn numbered(nodes: u32) -> Input {
 #[track_caller]
 fn complaints(input: &Input) -> Vec<String> {
     resolve(input)
-        .expect_err("the configuration is spoilt")
+        .expect_err("the configuration has a mistake")
         .complaints
 }
 

@@ -24,7 +24,7 @@ pub(super) fn check(cases: &str) {
 }
 
 #[test]
-fn cluster_and_names() {
+fn each_mistake_in_cluster_has_its_line() {
     check(
         r#"
 "lab" → "Lab"
@@ -89,7 +89,7 @@ token = → gateway =
 }
 
 #[test]
-fn syntax() {
+fn each_mistake_in_syntax_has_its_line() {
     check(
         r#"
 prefix = 24 → prefix = 24 25
@@ -114,7 +114,7 @@ prefix = 24 → prefix = 24\nprefix = 25
 }
 
 #[test]
-fn network() {
+fn each_mistake_in_network_has_its_line() {
     check(
         r#"
 "wlan0" → "eth0"
@@ -191,7 +191,7 @@ gateway = "10.1.2.1" → gateway = "fd00::1"
 }
 
 #[test]
-fn wifi() {
+fn each_mistake_in_wifi_has_its_line() {
     check(
         r#"
 [network.wifi]\nssid = "home"\npassword = "correct horse"\ncountry = "DE" → #
@@ -240,7 +240,7 @@ country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "car"\npasswor
 }
 
 #[test]
-fn ssh() {
+fn each_mistake_in_ssh_has_its_line() {
     check(
         r#"
 "admin" → "root"
@@ -284,7 +284,7 @@ authorized-keys = → trusted-user-ca = ["raspberry"]\nauthorized-keys =
 }
 
 #[test]
-fn pki_and_hosts() {
+fn each_mistake_in_pki_and_hosts_has_its_line() {
     check(
         r#"
 "rsa-2048" → "rsa-1024"
@@ -327,7 +327,7 @@ leaf-days = 50 → leaf-days = 101
 }
 
 #[test]
-fn files() {
+fn each_mistake_in_paths_of_files_has_its_line() {
     check(
         r#"
 path = "/etc/motd" → path = "etc/motd"

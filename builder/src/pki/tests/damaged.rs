@@ -8,11 +8,11 @@ use crate::failure::Failure;
 
 /// Damages a valid state; expects a message (after the directory's name) and an unchanged directory.
 #[track_caller]
-fn refuses(spoil: impl Fn(&Scene), message: &str) {
+fn refuses(damage: impl Fn(&Scene), message: &str) {
     let scene = Scene::made();
-    spoil(&scene);
+    damage(&scene);
     let before = scene.files();
-    let error = scene.open("").expect_err("the state directory is spoilt");
+    let error = scene.open("").expect_err("the state directory is damaged");
     let failure: &Failure = error.downcast_ref().expect("a failure with a kind");
     let text = failure.message.strip_prefix(scene.state.to_str().unwrap());
     assert_eq!(text, Some(message));
@@ -27,7 +27,7 @@ fn remove(scene: &Scene, names: &[&str]) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests spoil files")]
+#[expect(clippy::disallowed_methods, reason = "tests damage files")]
 fn overwrite(scene: &Scene, name: &str, bytes: &[u8]) {
     fs::write(scene.path(name), bytes).unwrap();
 }
@@ -40,7 +40,7 @@ fn copy(from: &Scene, to: &Scene, names: &[&str]) {
 
 #[cfg(unix)]
 #[test]
-fn open_to_others() {
+fn files_open_to_others_are_refused() {
     refuses(
         |scene| set_mode(&scene.state, 0o755),
         " is open to others (mode 0755)",
@@ -62,7 +62,7 @@ fn open_to_others() {
 }
 
 #[test]
-fn incomplete() {
+fn a_missing_file_is_refused() {
     refuses(
         |scene| remove(scene, &["ca.key"]),
         "/ca.key is missing, but ca.crt exists",
@@ -84,7 +84,7 @@ fn incomplete() {
 }
 
 #[test]
-fn foreign() {
+fn files_of_another_ca_are_refused() {
     let other = Scene::made();
     refuses(
         |scene| copy(&other, scene, &["ca.crt"]),
@@ -116,7 +116,7 @@ fn foreign() {
 }
 
 #[test]
-fn unreadable() {
+fn files_of_another_format_are_refused() {
     for (name, bytes, message) in [
         ("ca.crt", &b"hello"[..], "is not a PEM file"),
         ("ca.crt", b"", "is not a PEM file"),
@@ -155,7 +155,7 @@ fn unreadable() {
 }
 
 #[test]
-fn changed() {
+fn changed_files_are_refused() {
     // The signature of a root is the end of the certificate.
     let root = |scene: &Scene| {
         let pem = fs::read_to_string(scene.path("ca.crt")).unwrap();
