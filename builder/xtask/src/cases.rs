@@ -102,17 +102,17 @@ fn etcd_for_nodes() -> Outcome {
     let script = ["builder/lab/etcd.sh", "bookworm", ETCD_3_4, "arm64"];
     let parent = root().join("target/cases");
     fs::create_dir_all(&parent).map_err(|error| format!("{}: {error}", parent.display()))?;
-    command::persist(|| command::run("sh", &script))
+    command::retry(|| command::run("sh", &script))
 }
 
 fn go_for_nodes() -> Outcome {
     if !root().join(GO).is_file() {
-        command::persist(|| command::run("sh", &["-euc", PACK_GO]))?;
+        command::retry(|| command::run("sh", &["-euc", PACK_GO]))?;
     }
     match root().join(GO_CLIENT).join("complete").is_file() {
         true => Ok(()),
         false => {
-            command::persist(|| command::run("sh", &["-euc", UNPACK_GO_CLIENT, "sh", GO_CLIENT]))
+            command::retry(|| command::run("sh", &["-euc", UNPACK_GO_CLIENT, "sh", GO_CLIENT]))
         }
     }
 }

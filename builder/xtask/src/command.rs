@@ -77,7 +77,7 @@ pub(crate) fn both(
 }
 
 /// Tries an action that needs the network up to three times, because a mirror may be briefly unavailable.
-pub(crate) fn persist(mut attempt: impl FnMut() -> Outcome) -> Outcome {
+pub(crate) fn retry(mut attempt: impl FnMut() -> Outcome) -> Outcome {
     for _ in 0..2 {
         match attempt() {
             Ok(()) => return Ok(()),

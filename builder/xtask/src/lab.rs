@@ -32,12 +32,12 @@ pub(crate) fn etcd() -> Outcome {
         let folder = format!("target/lab/etcd/{series}");
         if !root().join(&folder).join("etcd").is_file() {
             setup::lab()?;
-            command::persist(|| command::run("sh", &["builder/lab/etcd.sh", suite, &folder]))?;
+            command::retry(|| command::run("sh", &["builder/lab/etcd.sh", suite, &folder]))?;
         }
         let folder = format!("target/lab/proto/{series}");
         if !root().join(&folder).is_dir() {
             setup::lab()?;
-            command::persist(|| command::run("sh", &["-euc", PROTOS, "sh", suite, &folder]))?;
+            command::retry(|| command::run("sh", &["-euc", PROTOS, "sh", suite, &folder]))?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use crate::command::{Outcome, output, path, persist, root, run, say, succeeds};
+use crate::command::{Outcome, output, path, retry, root, run, say, succeeds};
 use crate::qemu;
 
 /// A program, or the path of a file, and the Debian package that contains it.
@@ -200,7 +200,7 @@ const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/p
     && for each in *.deb; do dpkg-deb -x $each . && rm $each; done";
 
 /// The command that compiles snapd, the checker of Ubuntu Core's seeds, once, with an unpacked compiler (90 MB, a minute).
-const WITNESS: [&str; 2] = [
+const BUILD_SNAPD: [&str; 2] = [
     "tests/support/checker/snapd/build.sh",
     "target/checkers/snapd",
 ];
@@ -208,11 +208,11 @@ const WITNESS: [&str; 2] = [
 /// Installs only the checkers, which the tests on fixtures need.
 pub(crate) fn checkers() -> Outcome {
     install(&CHECKERS)?;
-    witnesses()
+    unpack_checkers()
 }
 
 /// Unpacks or compiles, under target/, the checkers that are not installed.
-pub(crate) fn witnesses() -> Outcome {
+pub(crate) fn unpack_checkers() -> Outcome {
     if !root()
         .join("target/checkers/usr/lib/cloud-init/ds-identify")
         .is_file()
@@ -246,7 +246,7 @@ pub(crate) fn witnesses() -> Outcome {
             false => say("the tests with a real S3 server will be skipped: they need Python 3.10"),
         }
     }
-    unpack(&WITNESS)
+    unpack(&BUILD_SNAPD)
 }
 
 /// Unpacks the library that shows programs another time.
@@ -261,7 +261,7 @@ fn faketime() -> Outcome {
 pub(crate) fn patroni() -> Outcome {
     if !succeeds("sh", &["-c", "ls /usr/lib/postgresql/*/bin/initdb"]) {
         let update = as_root(&UPDATE)?;
-        persist(|| {
+        retry(|| {
             start(&update)?;
             apt(&["postgresql"])
         })?;
@@ -279,7 +279,7 @@ pub(crate) fn patroni() -> Outcome {
 fn unpack(script: &[&str]) -> Outcome {
     run("sh", script).or_else(|_| {
         let update = as_root(&UPDATE)?;
-        persist(|| {
+        retry(|| {
             start(&update)?;
             run("sh", script)
         })
@@ -287,7 +287,7 @@ fn unpack(script: &[&str]) -> Outcome {
 }
 
 /// Installs Slurm, whose daemons the tests start themselves.
-pub(crate) fn scheduler() -> Outcome {
+pub(crate) fn slurm() -> Outcome {
     install(&[("slurmctld", "slurm-wlm")])
 }
 
@@ -306,7 +306,7 @@ pub(crate) fn lab() -> Outcome {
 /// Installs or unpacks all tools that the chores need.
 pub(crate) fn tools() -> Outcome {
     installed()?;
-    witnesses()
+    unpack_checkers()
 }
 
 /// Installs the packages of all tools that the chores need, which may need a password.
@@ -325,7 +325,7 @@ fn install(tools: &[Tool]) -> Outcome {
         return Err(format!("please install what brings: {}", missing.join(" ")));
     }
     let update = as_root(&UPDATE)?;
-    persist(|| {
+    retry(|| {
         start(&update)?;
         install_without_removing(&missing)
     })?;

@@ -39,7 +39,7 @@ fn run_with(
     command::run("cargo", &["fmt", "--all", "--check"])?;
     setup::installed()?;
     // What is fetched waits for the network, while the compiler needs the processors.
-    let fetch = || setup::witnesses().and_then(|()| lab::etcd());
+    let fetch = || setup::unpack_checkers().and_then(|()| lab::etcd());
     command::both(fetch, || check().and_then(|()| document()))?;
     without_boots(&[])?;
     lab::run(laboratory)?;
@@ -64,7 +64,7 @@ pub(crate) fn run_full() -> Outcome {
     let seed = seed.to_string();
     fuzz::run(&["--seconds", "600", "--seed", &seed])?;
     fuzz::run(&["--coverage", "--seconds", "60", "--seed", &seed])?;
-    setup::scheduler()?;
+    setup::slurm()?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
@@ -134,7 +134,7 @@ fn without_boots(filter: &[&str]) -> Outcome {
 /// binary.
 pub(crate) fn boots(chosen: &[&str]) -> Outcome {
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
-    command::persist(|| command::run(demo::PROGRAM, &FETCH))?;
+    command::retry(|| command::run(demo::PROGRAM, &FETCH))?;
     let runner = match has_nextest() {
         true => "nextest run --test it --profile boot --run-ignored only --",
         false => "test --test it -- --ignored --test-threads 1",

@@ -45,7 +45,7 @@ impl Lab {
     pub(super) fn new(images: &Path, set: &str, seed: u64) -> Result<Self> {
         let history = History::new();
         let client = LabClient::open(&images.join(set))?;
-        let mut links = Links::lay(CLIENTS)?;
+        let mut links = Links::create(CLIENTS)?;
         let mut nodes = Vec::new();
         for (index, image) in members(&images.join(set))?.iter().enumerate() {
             nodes.push(board(index, image, &history)?);

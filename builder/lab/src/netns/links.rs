@@ -25,7 +25,7 @@ const NARROW: &[&str] = &["tbf", "rate", "400kbit", "burst", "4k", "latency", "4
 
 impl Links {
     /// Creates the bridge with the addresses of clients, one in each subnet.
-    pub(super) fn lay(clients: &[&str]) -> Result<Self> {
+    pub(super) fn create(clients: &[&str]) -> Result<Self> {
         fs_err::create_dir_all("/run/netns")?;
         ip("link set lo up")?;
         ip("link add br0 type bridge")?;

@@ -44,25 +44,25 @@ pub(super) fn create_overlay(file: &mut File, image: &Path, size: u64) -> io::Re
     let (name_length, entries) = (narrow(name.len() as u64)?, narrow(entries)?);
     let mut head = Vec::new();
     head.extend(b"QFI\xfb");
-    word(&mut head, 3);
-    long(&mut head, name_at.into());
-    word(&mut head, name_length);
-    word(&mut head, CLUSTER_BITS);
-    long(&mut head, size);
-    word(&mut head, 0); // not encrypted
-    word(&mut head, entries);
-    long(&mut head, FIRST_LEVEL);
-    long(&mut head, COUNTS_TABLE);
-    word(&mut head, 1); // clusters of the table of reference counts
-    word(&mut head, 0); // snapshots
-    long(&mut head, 0); // where their table is
+    push_u32(&mut head, 3);
+    push_u64(&mut head, name_at.into());
+    push_u32(&mut head, name_length);
+    push_u32(&mut head, CLUSTER_BITS);
+    push_u64(&mut head, size);
+    push_u32(&mut head, 0); // not encrypted
+    push_u32(&mut head, entries);
+    push_u64(&mut head, FIRST_LEVEL);
+    push_u64(&mut head, COUNTS_TABLE);
+    push_u32(&mut head, 1); // clusters of the table of reference counts
+    push_u32(&mut head, 0); // snapshots
+    push_u64(&mut head, 0); // where their table is
     head.extend([0; 24]); // incompatible, compatible and autoclear features
-    word(&mut head, 4); // a reference count has 1 << 4 bits
-    word(&mut head, HEADER);
-    word(&mut head, 0xe279_2aca); // extension: format of the backing file
-    word(&mut head, 3);
+    push_u32(&mut head, 4); // a reference count has 1 << 4 bits
+    push_u32(&mut head, HEADER);
+    push_u32(&mut head, 0xe279_2aca); // extension: format of the backing file
+    push_u32(&mut head, 3);
     head.extend(b"raw\0\0\0\0\0");
-    long(&mut head, 0); // end of the extensions
+    push_u64(&mut head, 0); // end of the extensions
     head.extend(name);
     let counts = [0, 1].repeat(usize::try_from(clusters).map_err(Error::other)?);
     file.write_all(&head)?;
@@ -79,11 +79,11 @@ fn narrow(number: u64) -> io::Result<u32> {
     u32::try_from(number).map_err(Error::other)
 }
 
-fn word(head: &mut Vec<u8>, number: u32) {
+fn push_u32(head: &mut Vec<u8>, number: u32) {
     head.extend(number.to_be_bytes());
 }
 
-fn long(head: &mut Vec<u8>, number: u64) {
+fn push_u64(head: &mut Vec<u8>, number: u64) {
     head.extend(number.to_be_bytes());
 }
 
