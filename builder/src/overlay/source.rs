@@ -41,10 +41,10 @@ impl Overlays {
             true => Path::new(name).to_owned(),
             false => Path::new(overlay).join(name),
         };
-        let own = relative.iter().next().map(Path::new);
-        let folder = match self.folder.as_ref().zip(own) {
-            // What cannot be read is no reason to use the built-in overlay of that name.
-            Some((folder, own)) if fs_err::exists(folder.join(own))? => Some(folder),
+        let overlay = relative.iter().next().map(Path::new);
+        let folder = match self.folder.as_ref().zip(overlay) {
+            // An overlay in the directory that cannot be read is an error: the embedded one of that name would be another.
+            Some((folder, overlay)) if fs_err::exists(folder.join(overlay))? => Some(folder),
             _ => None,
         };
         match folder {
@@ -56,9 +56,7 @@ impl Overlays {
             None => embedded(&OVERLAYS, &relative),
         }
     }
-}
 
-impl Overlays {
     /// Returns the SHA-256 over the paths and contents of all overlays and firmware settings, sorted by path.
     pub fn sha256(&self) -> Result<String> {
         let mut files = BTreeMap::new();
