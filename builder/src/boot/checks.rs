@@ -85,23 +85,23 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
 
 /// Runs all checks of one node.
 pub(super) fn check(setup: &Setup, node: &BootNode) -> Result<Vec<Check>> {
-    let stranger = decided(setup, node, Login::Nobody, "true")?;
-    let mut checks = greeting(&stranger.text);
-    let login = decided(setup, node, Login::Person, PROBE)?;
-    checks.extend(logged_in(setup, node, &login));
+    let keyless = run_until_decided(setup, node, Login::Nobody, "true")?;
+    let mut checks = before_login(&keyless.stderr);
+    let login = run_until_decided(setup, node, Login::Person, PROBE)?;
+    checks.extend(after_login(setup, node, &login));
     Ok(checks)
 }
 
 /// Returns the checks of a user's login. It fails only if a key that the node authorizes does not work: otherwise the only
 /// matching key may be in an agent, or not on this machine.
-fn logged_in(setup: &Setup, node: &BootNode, login: &SshOutcome) -> Vec<Check> {
+fn after_login(setup: &Setup, node: &BootNode, login: &SshOutcome) -> Vec<Check> {
     const KEY: &str = "user key";
-    match (login.done, setup.expects_login(&node.name)) {
+    match (login.succeeded, setup.expects_login(&node.name)) {
         (true, _) => {
             let key = Check::new(KEY, true, format!("{} logs in", setup.user));
-            [vec![key], inside(node, &login.out)].concat()
+            [vec![key], inside(node, &login.stdout)].concat()
         }
-        (false, true) => vec![Check::new(KEY, false, last_line(&login.text))],
+        (false, true) => vec![Check::new(KEY, false, last_line(&login.stderr))],
         (false, false) => {
             let why = "none of your private keys can be used without a passphrase; name one with --ssh-identity, or add one to ssh-agent";
             let names = [KEY].into_iter().chain(INSIDE);
@@ -114,11 +114,11 @@ fn logged_in(setup: &Setup, node: &BootNode, login: &SshOutcome) -> Vec<Check> {
 pub(super) fn journal(setup: &Setup, node: &BootNode) -> Option<String> {
     let command = "sudo journalctl --no-pager --boot --unit etcd --lines 20 --output cat";
     let said = setup.ssh().run(node.address, Login::Person, command).ok()?;
-    said.done.then_some(said.out)
+    said.succeeded.then_some(said.stdout)
 }
 
 /// Returns the checks of what a server shows a client without a key: its host key and the login methods.
-fn greeting(text: &str) -> Vec<Check> {
+fn before_login(text: &str) -> Vec<Check> {
     let methods = text
         .rsplit_once("Permission denied (")
         .and_then(|(_, rest)| rest.split_once(')'))
@@ -179,10 +179,17 @@ fn last_line(text: &str) -> String {
 
 /// Retries until the login works or is refused: etcd may start before sshd, and a busy node drops connections that it
 /// handles too late.
-fn decided(setup: &Setup, node: &BootNode, login: Login, command: &str) -> Result<SshOutcome> {
+fn run_until_decided(
+    setup: &Setup,
+    node: &BootNode,
+    login: Login,
+    command: &str,
+) -> Result<SshOutcome> {
     let ssh = setup.ssh();
-    let is = |said: &Result<SshOutcome>| said.as_ref().map_or(true, SshOutcome::is_decided);
-    retry::until(LOGIN_TIMEOUT, is, || ssh.run(node.address, login, command))
+    let is_decided = |said: &Result<SshOutcome>| said.as_ref().map_or(true, SshOutcome::is_decided);
+    retry::until(LOGIN_TIMEOUT, is_decided, || {
+        ssh.run(node.address, login, command)
+    })
 }
 
 #[cfg(test)]
@@ -196,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_keys_only_passes() {
-        let checks = greeting("pi@192.168.0.50: Permission denied (publickey).\n");
+        let checks = before_login("pi@192.168.0.50: Permission denied (publickey).\n");
         assert_eq!(
             outcomes(&checks),
             [CheckOutcome::Passed, CheckOutcome::Passed]
@@ -205,14 +212,14 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_passwords_fails() {
-        let checks = greeting("Permission denied (publickey,password).");
+        let checks = before_login("Permission denied (publickey,password).");
         assert_eq!(checks[1].outcome, CheckOutcome::Failed);
         assert_eq!(checks[1].seen, "offers publickey,password");
     }
 
     #[test]
     fn another_host_key_fails() {
-        let checks = greeting("@@@@\nHost key verification failed.\n");
+        let checks = before_login("@@@@\nHost key verification failed.\n");
         assert_eq!(outcomes(&checks), [CheckOutcome::Failed]);
         assert_eq!(checks[0].seen, "Host key verification failed.");
     }
@@ -225,11 +232,11 @@ mod tests {
             .nodes_with_login
             .extend(known.then(|| node.name.clone()));
         let login = SshOutcome {
-            done: false,
-            out: String::new(),
-            text: "pi@192.168.0.50: Permission denied (publickey).".to_owned(),
+            succeeded: false,
+            stdout: String::new(),
+            stderr: "pi@192.168.0.50: Permission denied (publickey).".to_owned(),
         };
-        outcomes(&logged_in(&setup, &node, &login))
+        outcomes(&after_login(&setup, &node, &login))
     }
 
     #[test]

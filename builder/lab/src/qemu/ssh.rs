@@ -35,17 +35,17 @@ pub enum Login {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshOutcome {
     /// Whether the command ran and succeeded.
-    pub done: bool,
+    pub succeeded: bool,
     /// The command's standard output.
-    pub out: String,
+    pub stdout: String,
     /// Standard error, of the command and of ssh.
-    pub text: String,
+    pub stderr: String,
 }
 
 impl SshOutcome {
     /// Returns whether a retry would give the same result: access was granted or refused.
     pub fn is_decided(&self) -> bool {
-        self.done || REFUSALS.iter().any(|words| self.text.contains(words))
+        self.succeeded || REFUSALS.iter().any(|words| self.stderr.contains(words))
     }
 }
 
@@ -61,9 +61,9 @@ impl Ssh {
         words.extend([person, "--".to_owned(), command.to_owned()].map(OsString::from));
         let output = SSH.output(&words)?;
         Ok(SshOutcome {
-            done: output.status.success(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            text: String::from_utf8_lossy(&output.stderr).into_owned(),
+            succeeded: output.status.success(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
 }
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn only_a_refusal_or_a_login_is_a_decision() {
-        let said = |done, text: &str| SshOutcome {
-            done,
-            out: String::new(),
-            text: text.to_owned(),
+        let said = |succeeded, stderr: &str| SshOutcome {
+            succeeded,
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
         };
         assert!(said(true, "").is_decided());
         assert!(said(false, "Host key verification failed.").is_decided());
