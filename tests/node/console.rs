@@ -102,6 +102,7 @@ const REASONS: &str = r#"
     waiting to catch up with the cluster                  → lost its data (also two of five at once)
     waiting to write to the data partition                → the data partition is full
     waiting to set this node's data aside                 → the data partition is full
+    waiting for room in $RUN, which is in memory          → finds no room in `/run`
     waiting to read the certificates of the CA            → cannot read the certificates of its CA
     starting without etcd's check of the data             → etcd finds at its start that this node's data differs
     etcd has failed $failures times                       → etcd fails three times, no majority

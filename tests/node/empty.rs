@@ -54,3 +54,23 @@ fn a_restore_that_cannot_be_read_is_reported() {
     );
     assert!(node.has("data/member/wal/0.wal"));
 }
+
+/// Everything else is on the card and on other nodes, but what a node knows about them is in memory.
+#[test]
+fn a_node_that_cannot_note_what_it_knows_decides_nothing() {
+    let node = Node::with_data();
+    node.call("NAME=b identify");
+    let look = "know id; know vow; number=-; looks=0; ask_all() { :; }; listens() { return 1; }; find_busy() { :; }";
+    let said = node.call(&format!(
+        "{look}; trap '' XFSZ; ulimit -f 0; look || echo waits"
+    ));
+    assert!(
+        said.starts_with("etcd-node: waiting for room in ") && said.ends_with("\nwaits\n"),
+        "{said}"
+    );
+    let said = node.call(&format!("{look}; look || echo waits"));
+    assert!(
+        said.starts_with("etcd-node: refused the data on this node"),
+        "{said}"
+    );
+}
