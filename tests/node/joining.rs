@@ -14,7 +14,10 @@ const JOIN: &str = "start_over; endpoints=https://192.168.0.51:2379; join";
 fn a_node_joins_beside_a_member_that_has_never_started() {
     let node = Node::new();
     let other = "4d, unstarted, -, https://[fd00::53]:2380, -, true\n";
-    node.write("run/members", &format!("{OTHERS}{other}{OWN}"));
+    // Its former self had another address, and is removed.
+    let former = "1a, started, a, https://192.168.7.50:2380, https://192.168.7.50:2379, false\n";
+    node.etcdctl("case $* in *'member remove 1a') ;; *) exit 1 ;; esac");
+    node.write("run/members", &format!("{former}{OTHERS}{other}{OWN}"));
     node.call(JOIN);
     let configured = node.read("run/etcd.conf.yml");
     let list = "\ninitial-cluster: \"a=https://192.168.0.50:2380,b=https://192.168.0.51:2380,c=https://192.168.0.52:2380,\
