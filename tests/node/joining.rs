@@ -56,3 +56,22 @@ fn a_node_that_waits_for_another_learner_names_it_and_spares_the_card() {
                   other. Switch it on, or, if it is gone for good, remove it: sudo etcdctl member remove 4d\nwaits\n";
     assert_eq!(said, wanted);
 }
+
+/// It would keep the only place for a learner, and never count in a majority. A new leader does not know at once what a learner has.
+#[test]
+fn a_learner_asks_for_its_vote_until_it_has_caught_up() {
+    let node = Node::with_data();
+    node.etcdctl(
+        "if [ -e \"$0.asked\" ]; then echo 'Member 1a promoted in cluster 1'; exit; fi
+: >\"$0.asked\"
+echo 'Error: etcdserver: can only promote a learner member which is in sync with leader' >&2
+exit 1",
+    );
+    node.write("data/node/learner", "yes\n");
+    let said = node.call("know id; endpoints=; ask_for_the_vote || echo fails; cat $RUN/refused");
+    assert_eq!(
+        said,
+        "etcd-node: waiting to catch up with the cluster before this node gets its vote\n"
+    );
+    assert!(!node.has("data/node/learner"));
+}
