@@ -75,3 +75,19 @@ exit 1",
     );
     assert!(!node.has("data/node/learner"));
 }
+
+#[test]
+fn a_member_that_has_lost_the_mark_of_a_learner_asks_for_its_vote() {
+    for (state, asks) in [("true", true), ("false", false)] {
+        let node = Node::with_data();
+        node.etcdctl(&format!(
+            "echo \"$*\" >>\"$0.log\"
+case $* in *'endpoint status'*) printf '\"MemberID\" : 171\\n\"IsLearner\" : {state}\\n' ;; esac"
+        ));
+        node.call("after_etcd");
+        let log = node.read("lib/etcdctl.log");
+        assert_eq!(log.contains("member promote ab"), asks, "{log}");
+        assert_eq!(node.read("data/node/id"), "ab\n");
+        assert!(!node.has("data/node/learner"));
+    }
+}
