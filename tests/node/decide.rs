@@ -158,6 +158,8 @@ fn data_that_etcd_cannot_use_is_replaced_once_a_majority_has_everything() {
         data yes / failed 9 / error invalid downgrade; server version is lower than determined cluster version / majority yes / listed yes → resume
         data yes / started no / failed 1 / error invalid downgrade; server version is lower than determined cluster version → resume
         data yes / failed 9 / error discovery failed: version 3.7.0 is not supported / majority yes / listed yes → resume
+        data yes / failed 9 / error runtime: out of memory: cannot allocate 4194304-byte block / majority yes / listed yes → resume
+        data yes / failed 9 / error listener failed: tls: private key does not match public key / majority yes / listed yes → resume
         data yes / failed 1 / error tocommit(5) is out of range [lastIndex(3)] / majority yes / listed yes → aside unreadable
         data yes / started no                                                 → resume
         data yes / started no / failed 1 / error x                            → aside unfinished
