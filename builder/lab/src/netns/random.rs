@@ -99,8 +99,8 @@ fn rarely(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     match lab.rng.below(5) {
         0 => changes::move_all(lab, losses),
         1 => changes::force_twice(lab, losses),
-        3 => changes::interrupt_forcing(lab, losses),
-        2 => changes::forget(lab, losses),
+        2 => changes::interrupt_forcing(lab, losses),
+        3 => changes::forget(lab, losses),
         _ => loss::lose_the_majority(lab, losses),
     }
 }
