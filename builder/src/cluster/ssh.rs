@@ -22,7 +22,8 @@ const LARGEST: u64 = 1 << 20;
 pub struct SshLogin {
     /// A private key, in addition to those that ssh finds by itself.
     pub identity: Option<PathBuf>,
-    /// The limit for one command on a node, login included. The node must answer within half of it.
+    /// The limit for one command on a node, login included. The node must answer within half of it, and may be
+    /// silent for a third of it afterwards.
     pub timeout: Duration,
 }
 
@@ -93,7 +94,7 @@ impl OperatorSsh {
         match (status, said) {
             (Some(status), Some(said)) if status.success() => Ok(said),
             (None, _) => Err(format!("{TOO_LATE} {} s", limit.as_secs())),
-            _ => Err(reason(&errors)),
+            (Some(status), _) => Err(reason(status, &errors)),
         }
     }
 
@@ -130,7 +131,7 @@ impl OperatorSsh {
         let errors = errors.join().ok().flatten().unwrap_or_default();
         Ok(match status.success() {
             true => Ok(()),
-            false => Err(reason(&errors)),
+            false => Err(reason(status, &errors)),
         })
     }
 
@@ -152,18 +153,19 @@ impl OperatorSsh {
     fn options(&self) -> Result<Vec<OsString>, String> {
         let known_hosts = format!("UserKnownHostsFile=\"{}\"", value(&self.known_hosts)?).into();
         let mut words: Vec<OsString> = vec!["-F".into(), "none".into(), "-o".into(), known_hosts];
-        let answer = format!(
-            "ConnectTimeout={}",
-            self.login.timeout.as_secs().div_ceil(2)
-        );
+        let seconds = self.login.timeout.as_secs();
+        let [answer, alive] = [
+            format!("ConnectTimeout={}", seconds.div_ceil(2)),
+            format!("ServerAliveInterval={}", seconds.div_ceil(6)),
+        ];
         let options = [
             answer.as_str(),
+            alive.as_str(),
             "GlobalKnownHostsFile=none",
             "StrictHostKeyChecking=yes",
             "UpdateHostKeys=no",
             "BatchMode=yes",
             "PreferredAuthentications=publickey",
-            "ServerAliveInterval=5",
             "ServerAliveCountMax=2",
             "LogLevel=ERROR",
         ];
@@ -243,6 +245,9 @@ fn seconds() -> f64 {
 /// The reason of a host key that another machine has, or another image.
 const OTHER_HOST_KEY: &str = "its host key is not the one in known_hosts";
 
+/// The reason of a command whose node has stopped answering, about which ssh says nothing.
+const LOST: &str = "the node has stopped answering";
+
 /// How the reason of a command begins that took too long.
 const TOO_LATE: &str = "it did not end within";
 
@@ -255,7 +260,7 @@ pub(super) fn hint(reason: &str) -> &'static str {
     if reason == OTHER_HOST_KEY {
         "name the state directory with which the node's image was built; if it is this one, another machine answers at the \
          node's address"
-    } else if says(TOO_LATE) {
+    } else if says(TOO_LATE) || reason == LOST {
         "check its power and network, or give a slow one more time with --ssh-timeout"
     } else if says("Permission denied") {
         "log in with a key of [ssh] in the node's image; --ssh-identity names it"
@@ -280,17 +285,20 @@ pub(super) fn hint(reason: &str) -> &'static str {
     }
 }
 
-/// Returns the line of ssh's messages that names the reason.
-fn reason(errors: &str) -> String {
+/// Returns the line of ssh's messages that names the reason why it ended with this status.
+fn reason(status: ExitStatus, errors: &str) -> String {
+    /// The exit status of ssh itself.
+    const OF_SSH: i32 = 255;
     let changed = "Host key verification failed.";
     if errors.lines().any(|line| line == changed) {
         return OTHER_HOST_KEY.to_owned();
     }
     let last = errors.lines().rev().find(|line| !line.trim().is_empty());
-    last.map_or_else(
-        || "ssh gave no reason".to_owned(),
-        |line| line.trim().escape_debug().to_string(),
-    )
+    match last {
+        Some(line) => line.trim().escape_debug().to_string(),
+        None if status.code() == Some(OF_SSH) => LOST.to_owned(),
+        None => "its command gave no reason".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -299,6 +307,11 @@ mod tests {
 
     #[test]
     fn the_last_line_of_ssh_names_the_reason() {
+        let ended = |code: &str| {
+            let mut sh = Command::new("sh");
+            sh.args(["-c", &format!("exit {code}")]).status().unwrap()
+        };
+        let reason = |errors: &str| reason(ended("255"), errors);
         let refused = "pi@192.168.0.50: Permission denied (publickey).\r\n";
         assert_eq!(
             reason(refused),
@@ -309,7 +322,8 @@ mod tests {
             reason(changed),
             "its host key is not the one in known_hosts"
         );
-        assert_eq!(reason(""), "ssh gave no reason");
+        assert_eq!(reason(""), LOST);
+        assert_eq!(super::reason(ended("1"), ""), "its command gave no reason");
     }
 
     #[test]
@@ -330,6 +344,7 @@ mod tests {
                 "--ssh-identity names it",
             ),
             ("it did not end within 30 s", "--ssh-timeout"),
+            (LOST, "--ssh-timeout"),
             ("`ssh` is not installed", "install the OpenSSH client"),
             ("sudo: a password is required", "make sudo work"),
             (

@@ -76,7 +76,7 @@ fn values(range: &str) -> Option<Vec<String>> {
         return Some(letters.collect()).filter(|letters: &Vec<_>| !letters.is_empty());
     }
     let (from, to): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-    if from > to || (to - from) / step >= MOST {
+    if from > to || (to - from) / step >= MOST_NAMES {
         return None;
     }
     let width = first.len();

@@ -1,6 +1,6 @@
 //! Tests of `[etcd]`: mistakes with their lines.
 
-use super::spoilt::check;
+use super::mistakes::check;
 
 use super::{VALID, complaints, input, resolve};
 
