@@ -91,3 +91,19 @@ case $* in *'endpoint status'*) printf '\"MemberID\" : 171\\n\"IsLearner\" : {st
         assert!(!node.has("data/node/learner"));
     }
 }
+
+#[test]
+fn a_former_self_that_never_got_its_vote_makes_room() {
+    let node = Node::new();
+    node.etcdctl(
+        "case $* in *'member remove 1a') : >\"$0.removed\" ;;
+*'member add'*) [ -e \"$0.removed\" ] || { echo 'Error: etcdserver: too many learner members in cluster' >&2; exit 1; }
+echo 'Member 9c added to cluster 1' ;; esac",
+    );
+    let former = "1a, started, a, https://192.168.7.50:2380, https://192.168.7.50:2379, true\n";
+    node.write("run/members", &format!("{former}{OTHERS}"));
+    assert_eq!(
+        node.call(JOIN),
+        "etcd-node: this node has no data: joining the cluster as member 9c\n"
+    );
+}
