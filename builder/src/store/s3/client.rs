@@ -147,6 +147,12 @@ impl S3 {
         }
     }
 
+    /// Returns whether an upload has ended although its end was answered by an error: the first answer may be lost, and to a repeated
+    /// request the server answers that there is no such upload.
+    pub(super) fn has_ended(&self, name: &str, size: u64) -> bool {
+        self.size(name).is_ok_and(|found| found == Some(size))
+    }
+
     /// Returns the names of the objects directly below the prefix.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
         let prefix = match self.bucket.key("") {

@@ -48,6 +48,7 @@ impl ObjectWriter<'_> {
         if self.upload.is_none() {
             return self.store.write(&self.name, mem::take(&mut self.rest));
         }
+        let size = (self.parts.len() * PART + self.rest.len()) as u64;
         if !self.rest.is_empty() {
             let last = mem::take(&mut self.rest);
             self.send(last)?;
@@ -57,8 +58,11 @@ impl ObjectWriter<'_> {
         };
         let (client, path) = (&self.store.client, self.store.path(&self.name));
         let completed = client.complete_multipart(&path, upload, mem::take(&mut self.parts));
-        let completed = self.store.run(completed);
-        completed.map_err(|error| self.explain(&error))?;
+        if let Err(error) = self.store.run(completed)
+            && !self.store.has_ended(&self.name, size)
+        {
+            return Err(self.explain(&error));
+        }
         self.upload = None;
         Ok(())
     }

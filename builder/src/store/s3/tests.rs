@@ -176,6 +176,31 @@ fn the_begin_of_an_upload_is_not_repeated() {
     assert_eq!(*requests.lock().unwrap(), ["POST"]);
 }
 
+/// The answer to the end of an upload is lost, and the request is repeated.
+#[test]
+fn an_object_whose_end_is_not_answered_is_looked_for() {
+    const BEGUN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 29\r\nConnection: close\r\n\r\n\
+                         <R><UploadId>u</UploadId></R>";
+    const FORGOTTEN: &str =
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const FOUND: &str = "HTTP/1.1 200 OK\r\nLast-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\nETag: \"e\"\r\n\
+                         Content-Length: 9437184\r\nConnection: close\r\n\r\n";
+    let (store, requests) = start(|before| {
+        Behavior::Answer(match before {
+            0 => BEGUN,
+            1 | 2 => WRITTEN,
+            3 => "",
+            4 => FORGOTTEN,
+            _ => FOUND,
+        })
+    });
+    let mut object = store.begin("a");
+    object.write_all(&vec![0; 9 << 20]).unwrap();
+    object.finish().unwrap();
+    let wanted = ["POST", "PUT", "PUT", "POST", "POST", "HEAD"];
+    assert_eq!(*requests.lock().unwrap(), wanted);
+}
+
 /// A server that ignores the range of a request sends the whole object.
 #[test]
 fn an_answer_that_would_fill_the_memory_is_not_read() {

@@ -107,12 +107,10 @@ impl S3 {
         let parts = upload.parts.iter().cloned();
         let parts = parts.map(|content_id| PartId { content_id }).collect();
         let completed = self.client.complete_multipart(&path, &upload.id, parts);
-        if let Err(error) = self.run(completed) {
-            // The answer may be lost, and to a second request the server answers that there is no such upload.
-            let found = self.size(&name);
-            if !found.is_ok_and(|found| found == Some(blob.size)) {
-                return Err(failed(error));
-            }
+        if let Err(error) = self.run(completed)
+            && !self.has_ended(&name, blob.size)
+        {
+            return Err(failed(error));
         }
         journal.remove()
     }
