@@ -131,6 +131,24 @@ fn a_network_block_device_holds_the_image() {
     }
 }
 
+/// As `mount -o loop,offset=…` makes one. It does not keep others from opening the disk exclusively.
+#[test]
+fn a_disk_of_which_a_loop_device_shows_a_part_is_in_use() {
+    if !is_possible(
+        "a_disk_of_which_a_loop_device_shows_a_part_is_in_use",
+        "/dev/loop-control",
+    ) {
+        return;
+    }
+    let scene = with_card();
+    let device = attach_loop(&scene.at("card"), &[]);
+    let shown = attach_loop(Path::new(&device.path), &["--offset", "1048576"]);
+    let used = format!("{0} is in use: {0} in {1}", device.path, shown.path);
+    let hint = "if it is the right card, unmount its partitions and close what is made from them; if not, `etcd-image flash --list` shows the disks";
+    let arguments = ["etcd1", &*device.path, "--yes-really"];
+    refused(&scene, &arguments, 2, &used, hint);
+}
+
 #[test]
 fn a_loop_device_that_cannot_hold_a_node_is_refused() {
     if !is_possible(
