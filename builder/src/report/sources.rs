@@ -20,18 +20,54 @@ pub(crate) struct Sources<'a> {
 pub(crate) struct InputRecord {
     /// Recipe or version.
     pub name: String,
-    /// Address or path it came from.
+    /// Address or path it came from, without a login.
     pub source: String,
     /// SHA-256 of its bytes, lower-case hexadecimal.
     pub sha256: String,
 }
 
 impl InputRecord {
-    pub(super) fn etcd(etcd: &EtcdBinaries) -> Self {
+    /// Creates the record of an input that came from this address or path. Records are published.
+    pub(crate) fn new(name: String, source: &str, sha256: &str) -> Self {
         Self {
-            name: etcd.version.clone(),
-            source: etcd.source.clone(),
-            sha256: etcd.sha256.clone(),
+            name,
+            source: without_login(source),
+            sha256: sha256.to_owned(),
+        }
+    }
+
+    pub(super) fn etcd(etcd: &EtcdBinaries) -> Self {
+        Self::new(etcd.version.clone(), &etcd.source, &etcd.sha256)
+    }
+}
+
+/// Returns an address without the name and the password of a user in it. Anything else stays as it is.
+fn without_login(source: &str) -> String {
+    let parts = source.split_once("://").and_then(|(scheme, rest)| {
+        let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, _) = host.rsplit_once('@')?;
+        Some((scheme, &rest[login.len() + 1..]))
+    });
+    parts.map_or_else(
+        || source.to_owned(),
+        |(scheme, rest)| format!("{scheme}://{rest}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_of_an_input_has_no_login() {
+        for (source, recorded) in [
+            ("https://ada:a@b@a.org/a@1.img", "https://a.org/a@1.img"),
+            ("https://token@a.org", "https://a.org"),
+            ("https://a.org/a@1.img", "https://a.org/a@1.img"),
+            ("/srv/ada@a.org/a.img", "/srv/ada@a.org/a.img"),
+        ] {
+            let record = InputRecord::new("a".to_owned(), source, "b");
+            assert_eq!(record.source, recorded);
         }
     }
 }

@@ -59,14 +59,9 @@ impl OpenedBase {
 
     /// Returns the record for the manifest.
     pub(crate) fn record(&self) -> InputRecord {
-        InputRecord {
-            name: format!(
-                "{} ({})",
-                self.recipe.name,
-                self.image.layout().os.pretty_name
-            ),
-            source: self.verified.source().to_owned(),
-            sha256: self.verified.raw_sha256().to_owned(),
-        }
+        let system = &self.image.layout().os.pretty_name;
+        let name = format!("{} ({system})", self.recipe.name);
+        let verified = &self.verified;
+        InputRecord::new(name, verified.source(), verified.raw_sha256())
     }
 }
