@@ -9,7 +9,7 @@ use super::input::{Input, Walked, WalkedKind};
 use super::machine::{ExtraContent, ExtraFile};
 use super::nodes::NodeSettings;
 use super::table::Table;
-use super::{identity, nearest, placement};
+use super::{identity, nearest, placement, skipped};
 use crate::file;
 
 /// Units that this program writes.
@@ -288,7 +288,7 @@ pub(super) fn warnings(files: &[ExtraFile]) -> Vec<String> {
             (_, Some((_, program))) => {
                 format!("no base has {program}; set [network] instead")
             }
-            _ => return None,
+            _ => skipped::why(file)?,
         };
         Some(format!(
             "{}: `{}` has no effect: {why}",

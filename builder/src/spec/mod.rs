@@ -32,6 +32,7 @@ mod public_key;
 pub(crate) mod rules;
 mod single;
 mod sizes;
+mod skipped;
 mod subnet;
 mod suggest;
 mod synonyms;

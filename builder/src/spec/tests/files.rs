@@ -138,4 +138,10 @@ fn a_file_without_effect_is_a_warning() {
         ]
     );
     assert_eq!(warned("/etc/network/interfaces"), Vec::<String>::new());
+    assert_eq!(
+        warned("/etc/sysctl.d/90-a"),
+        [
+            "lab/cluster.toml:45: `/etc/sysctl.d/90-a` has no effect: only names that end in `.conf` are read there"
+        ]
+    );
 }
