@@ -7,9 +7,6 @@ use super::section::Section;
 use super::settings::SECTIONS;
 use super::{etcd_flags, synonyms};
 
-/// Keys that say too little about the only table that has them.
-const VAGUE: [&str; 3] = ["enabled", "nodes", "to"];
-
 /// Returns the complaint about a key that the table does not have.
 pub(super) fn unknown_key(key: &str, section: &Section) -> String {
     let advice = advice_on(key, section);
@@ -49,13 +46,15 @@ fn elsewhere(key: &str, section: &Section) -> Option<String> {
 
 /// Returns the advice about a key that belongs in a single table.
 fn of_any_table(key: &str) -> Option<String> {
+    if synonyms::is_among(key, synonyms::VAGUE) {
+        return None;
+    }
     if let Some((_, header, name)) = equivalents(key).next() {
         return Some(format!("write `{name}` in {header}"));
     }
     let has = |section: &&Section| section.settings.iter().any(|setting| setting.name == key);
     let mut homes = SECTIONS.iter().filter(has);
-    let only = homes.next().filter(|_| homes.next().is_none());
-    let only = only.filter(|_| !VAGUE.contains(&key))?;
+    let only = homes.next().filter(|_| homes.next().is_none())?;
     Some(format!("it belongs in {}", only.header))
 }
 
@@ -244,6 +243,12 @@ mod tests {
             ("listen_client_urls", "etcd", "this program sets it"),
             ("quota_backend_bytes", "etcd", "write `quota`"),
             ("names", "packages", "the only one is install"),
+            (
+                "type",
+                "backup",
+                "known are every, keep, to, endpoint, region, host-key",
+            ),
+            ("type", "certificate", "write `role`"),
         ] {
             let section = section(table);
             let wanted = format!("unknown key `{key}` in {}; {advice}", section.header);

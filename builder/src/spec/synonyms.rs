@@ -162,6 +162,10 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("write-files copy copyfile", "[[file]]"),
 ];
 
+/// Words between spaces that say too little about the only table that has them or their equivalent.
+pub(super) const VAGUE: &str = "chmod days dest destination enabled interval kind mask nodes permissions retention schedule src \
+                                target text to type validity";
+
 /// Returns the word as the lists above spell it.
 pub(super) fn spelled(word: &str) -> String {
     word.to_lowercase().replace('_', "-")
