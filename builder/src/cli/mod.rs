@@ -23,7 +23,7 @@ mod verify;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser};
 
 pub use crate::image_format::ImageFormat;
@@ -92,7 +92,7 @@ impl Args {
     /// Parses a command line that begins with the program name. The error contains its text, stream and exit code.
     pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let line: Vec<OsString> = line.into_iter().collect();
-        let args = Self::try_parse_from(&line)?;
+        let args = Self::try_parse_from(&line).map_err(|error| with_home(error, &line))?;
         match args.conflict() {
             None => Ok(args),
             Some((kind, what)) => Err(refused(&line, kind, what)),
@@ -137,6 +137,29 @@ impl Args {
         };
         Some((ErrorKind::ArgumentConflict, what))
     }
+}
+
+/// Suggests the commands that have an unknown command as their own, such as `cluster status` instead of `status`.
+fn with_home(mut error: clap::Error, line: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let is_option = |word: &&OsString| word.as_encoded_bytes().starts_with(b"-");
+    let mut words = line.iter().skip(1).skip_while(is_option);
+    let is_first = words.next().is_some_and(|word| word == name.as_str());
+    let program = Args::command();
+    let homes: Vec<String> = program
+        .get_subcommands()
+        .filter(|command| command.find_subcommand(name).is_some())
+        .map(|command| format!("{} {name}", command.get_name()))
+        .collect();
+    if is_first && !homes.is_empty() {
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(homes),
+        );
+    }
+    error
 }
 
 /// Returns the error about a valid command line, with the usage of its command.

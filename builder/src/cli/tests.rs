@@ -49,6 +49,21 @@ fn a_shard_needs_a_fleet_whatever_else_is_given() {
 }
 
 #[test]
+fn a_command_of_another_command_is_found() {
+    for (line, wanted) in [
+        ("status", "exists: 'cluster status'"),
+        ("--quiet remove etcd1", "exists: 'cluster remove'"),
+        ("upgrade", "exists: 'cluster upgrade'"),
+        ("prune", "exists: 'cache prune'"),
+        ("cluster stauts", "exists: 'status'"),
+    ] {
+        let text = refusal(line);
+        assert!(text.contains(wanted), "{line}: {text}");
+    }
+    assert!(!refusal("cluster prune").contains("cache prune"));
+}
+
+#[test]
 fn the_help_lists_every_exit_code() {
     let help = Args::command().render_help().to_string();
     assert!(help.contains("130 interrupted"), "{help}");
