@@ -71,8 +71,8 @@ pub(super) fn run(
         ClusterCommand::Restore(options) => restore(&options, environment, mode),
         ClusterCommand::Logs(options) => logs(&options, mode),
         ClusterCommand::Reboot(options) => reboot(&options, environment, mode),
-        ClusterCommand::Renew(options) => renew(options, environment, mode),
-        ClusterCommand::RotateCa(options) => rotate_ca(options, environment, mode),
+        ClusterCommand::Renew(options) => renew(&options, environment, mode),
+        ClusterCommand::RotateCa(options) => rotate_ca(&options, environment, mode),
         ClusterCommand::Upgrade(options) => upgrade::upgrade(&options, environment, mode),
         ClusterCommand::Replace(options) => membership::replace(options, environment, mode),
         ClusterCommand::Add(options) => membership::add(options, environment, mode),
@@ -106,7 +106,7 @@ fn operation<'a>(
 }
 
 /// Renews certificates in the state directory, and hands them to the nodes.
-fn renew(options: RenewOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
+fn renew(options: &RenewOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let progress = progress::stderr(mode.quiet);
     let now = environment.clock;
     let access = Access::open(&options.state, ssh_login(&options.ssh))?;
@@ -130,7 +130,11 @@ fn renew(options: RenewOptions, environment: &Environment, mode: &OutputMode) ->
 }
 
 /// Replaces the CA by one step.
-fn rotate_ca(options: RotateCaOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
+fn rotate_ca(
+    options: &RotateCaOptions,
+    environment: &Environment,
+    mode: &OutputMode,
+) -> Result<()> {
     let progress = progress::stderr(mode.quiet);
     let access = Access::open(&options.state, ssh_login(&options.ssh))?;
     access.must_use_certificates()?;

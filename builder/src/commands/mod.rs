@@ -261,8 +261,8 @@ fn init_state(
     crate::pki::refuse_cluster(job.state_path())?;
     for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.resolve(part.cluster)?;
-        let made = crate::save_identities(&job.for_cluster(&part), &cluster);
-        made.with_context(|| format!("creating the keys of cluster {}", cluster.name))?;
+        let saved = crate::save_identities(&job.for_cluster(&part), &cluster);
+        saved.with_context(|| format!("creating the keys of cluster {}", cluster.name))?;
     }
     Ok(())
 }

@@ -52,9 +52,9 @@ fn value<'a>(text: &'a str, flag: &str) -> Option<&'a str> {
         let names = [variable.as_str(), option.as_str()].into_iter();
         let mut ends =
             names.flat_map(|name| line.match_indices(name).map(|(at, name)| at + name.len()));
-        let named = ends.find_map(|end| value_after(line.get(end..)?));
+        let found = ends.find_map(|end| value_after(line.get(end..)?));
         let key = || line.trim_start_matches(['"', '\'']).strip_prefix(flag);
-        named.or_else(|| value_after(key()?))
+        found.or_else(|| value_after(key()?))
     })
 }
 

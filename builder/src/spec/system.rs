@@ -47,16 +47,14 @@ pub(super) fn locale(name: &str) -> Result<(), String> {
                 && country.bytes().all(|letter| letter.is_ascii_uppercase())
         }
     };
-    match name.strip_suffix(".UTF-8").is_some_and(is_language) {
-        true => Ok(()),
-        false => {
-            let (language, _) = name.split_once('.').unwrap_or((name, ""));
-            Err(match is_language(language) {
-                true => format!("`{name}` is not a locale: write {language}.UTF-8"),
-                false => format!("`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8"),
-            })
-        }
+    if name.strip_suffix(".UTF-8").is_some_and(is_language) {
+        return Ok(());
     }
+    let (language, _) = name.split_once('.').unwrap_or((name, ""));
+    Err(match is_language(language) {
+        true => format!("`{name}` is not a locale: write {language}.UTF-8"),
+        false => format!("`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8"),
+    })
 }
 
 /// Checks the form of a keyboard layout's name; the base decides whether the layout exists.

@@ -163,21 +163,7 @@ impl TableReader<'_> {
             (ValueKind::EtcdFlags, DeValue::Table(flags)) => {
                 Ok(SettingValue::EtcdFlags(self.etcd_flags(flags)))
             }
-            (ValueKind::Integer(range, unit), other @ DeValue::String(text)) => {
-                let meant = subnet::prefix_length(text).or_else(|| number_with_unit(text, unit));
-                let meant = meant.filter(|number| range.contains(number));
-                let advice = meant.map(|number| format!("; write {number}"));
-                let message = wrong_type(label, kind.type_name(), other);
-                Err(message + &advice.unwrap_or_default())
-            }
-            (
-                ValueKind::List(ValueKind::Text(_) | ValueKind::Choice(..)),
-                other @ DeValue::String(_),
-            ) => {
-                let message = wrong_type(label, kind.type_name(), other);
-                Err(message + "; put it in square brackets")
-            }
-            (_, other) => Err(wrong_type(label, kind.type_name(), other)),
+            (_, other) => Err(wrong_type(label, kind.type_name(), other) + &remedy(kind, other)),
         };
         self.log
             .check(place, read)
@@ -193,6 +179,21 @@ impl TableReader<'_> {
             checked.extend(value.map(|value| (name, value)));
         }
         checked
+    }
+}
+
+/// Returns the end of a complaint about a text of the wrong type: what to write, if the text says what is meant.
+fn remedy(kind: &ValueKind, value: &DeValue<'_>) -> String {
+    match (kind, value) {
+        (ValueKind::Integer(range, unit), DeValue::String(text)) => {
+            let meant = subnet::prefix_length(text).or_else(|| number_with_unit(text, unit));
+            let meant = meant.filter(|number| range.contains(number));
+            meant.map_or_else(String::new, |number| format!("; write {number}"))
+        }
+        (ValueKind::List(ValueKind::Text(_) | ValueKind::Choice(..)), DeValue::String(_)) => {
+            "; put it in square brackets".to_owned()
+        }
+        _ => String::new(),
     }
 }
 

@@ -39,7 +39,7 @@ impl Challenge {
 
     /// Adds the right to push to a repository. A registry asks for what the request needs, which may only read, and some refuse later
     /// ones without asking again.
-    pub(super) fn to_push(self, repository: &str) -> Self {
+    pub(super) fn pushing_to(self, repository: &str) -> Self {
         let Self::Bearer { realm, parameters } = self else {
             return self;
         };
@@ -103,7 +103,7 @@ mod tests {
         let asked = |scope: &str| {
             let challenge = Challenge::parse(&format!("Bearer realm=\"https://r/token\"{scope}"));
             let Some(Challenge::Bearer { parameters, .. }) =
-                challenge.map(|it| it.to_push("lab/kv"))
+                challenge.map(|it| it.pushing_to("lab/kv"))
             else {
                 panic!("{scope} is no challenge")
             };
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(asked(",scope=\"repository:lab/kv:delete\""), more);
         let [both] = both;
         assert_eq!(asked(",scope=\"*\""), [scope("*"), both]);
-        assert_eq!(Challenge::Basic.to_push("lab/kv"), Challenge::Basic);
+        assert_eq!(Challenge::Basic.pushing_to("lab/kv"), Challenge::Basic);
     }
 
     #[test]

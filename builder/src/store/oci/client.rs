@@ -152,7 +152,7 @@ impl RegistryClient {
             .iter()
             .filter_map(|it| Challenge::parse(it.to_str().ok()?));
         let challenge = known.next().map(|it| match &self.pushes_to {
-            Some(repository) => it.to_push(repository),
+            Some(repository) => it.pushing_to(repository),
             None => it,
         });
         let proof = match (challenge, &self.login) {
