@@ -151,7 +151,7 @@ fn an_alarm_is_disarmed_once_its_database_has_room() {
 }
 
 /// Raises the alarm CORRUPT on a member, as etcd does when it finds a difference.
-fn raise(members: &Members, member: usize) {
+pub(super) fn raise(members: &Members, member: usize) {
     let state = |file: &str| {
         members
             .scene

@@ -13,6 +13,7 @@ mod lead;
 mod lock;
 mod membership;
 mod nodes;
+mod one_down;
 mod password;
 mod prometheus;
 mod renew;

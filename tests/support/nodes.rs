@@ -338,7 +338,7 @@ impl Nodes {
     fn restart(&mut self, node: usize, request: &Path) {
         self.others_must_be_well(node);
         fs::remove_file(request).unwrap();
-        self.members.kill(node);
+        self.members.end(node);
         self.restarted.push(node);
         // A board needs longer.
         thread::sleep(Duration::from_secs(1));

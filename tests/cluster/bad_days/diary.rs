@@ -121,7 +121,14 @@ pub(super) fn words(nodes: &Nodes, state: &str, command: &str) -> Vec<String> {
     }
     words.extend(["--state".to_owned(), state.to_owned()]);
     let name = words[0].clone();
-    let is_etcd_only = ["backup", "defrag", "compact", "alarm", "move-leader"];
+    let is_etcd_only = [
+        "backup",
+        "defrag",
+        "compact",
+        "alarm",
+        "move-leader",
+        "password",
+    ];
     if !is_etcd_only.contains(&name.as_str()) {
         words.extend(["--ssh-identity".to_owned(), key]);
     }

@@ -1,7 +1,9 @@
 //! Days on which commands are killed, each at several moments, and run again.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
+use super::super::databases::raise;
 use super::{having, intact, prepare, run, run_until, unharmed};
 use crate::support::members::{NAMES, address};
 use crate::support::nodes::{Nodes, with_nodes, with_nodes_of};
@@ -38,7 +40,7 @@ fn end_locks(nodes: &Nodes) {
 /// Returns whether a file of the scene contains these words.
 fn says(nodes: &Nodes, file: &str, words: &str) -> bool {
     let path = nodes.members.scene.at(file);
-    std::fs::read_to_string(path).is_ok_and(|text| text.contains(words))
+    fs::read_to_string(path).is_ok_and(|text| text.contains(words))
 }
 
 fn restarts_etcd(nodes: &Nodes) -> bool {
@@ -91,22 +93,6 @@ fn a_killed_restore_or_restart_continues() {
                     |nodes| having(|node| nodes.folder(node).join("start")).is_some(),
                 ],
             );
-            for command in [
-                "defrag",
-                "compact",
-                "alarm disarm",
-                "move-leader",
-                "logs etcd1",
-                "backup new.db",
-            ] {
-                let started = Instant::now();
-                run_until(&mut nodes, command, |_| {
-                    started.elapsed() > Duration::from_millis(300)
-                });
-                end_locks(&nodes);
-                let again = command.replace("new.db", "again.db");
-                run(&mut nodes, &again).done();
-            }
             intact(&nodes);
         },
     );
@@ -114,6 +100,54 @@ fn a_killed_restore_or_restart_continues() {
 
 fn has_in_data(nodes: &Nodes, file: &str) -> bool {
     having(|node| nodes.members.data(NAMES[node]).join(file)).is_some()
+}
+
+/// Commands that send one request, or one to each member. They have nothing to continue.
+const SHORT: [&str; 6] = [
+    "defrag",
+    "compact",
+    "alarm disarm",
+    "move-leader",
+    "logs etcd1",
+    "password app",
+];
+
+/// How many milliseconds a command has run when it is killed.
+const MILLISECONDS: [u64; 3] = [50, 150, 400];
+
+/// Raises an alarm, if this command is the one that disarms it.
+fn alarm(nodes: &Nodes, command: &str) {
+    if command.starts_with("alarm ") {
+        raise(&nodes.members, 1);
+    }
+}
+
+#[test]
+fn a_killed_request_does_no_harm_and_is_sent_again() {
+    with_nodes(
+        "cluster::bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again",
+        |mut nodes| {
+            prepare(&mut nodes);
+            let user = ["user", "add", "app:unknown"];
+            nodes.members.etcdctl(&user).done();
+            for command in SHORT {
+                for time in MILLISECONDS.map(Duration::from_millis) {
+                    alarm(&nodes, command);
+                    let started = Instant::now();
+                    run_until(&mut nodes, command, |_| started.elapsed() > time);
+                    end_locks(&nodes);
+                }
+                alarm(&nodes, command);
+                run(&mut nodes, command).done();
+            }
+            let passwords = nodes.members.scene.at("etcd-cluster/passwords");
+            let kept = fs::read_dir(passwords).unwrap();
+            let kept: Vec<_> = kept.map(|it| it.unwrap().file_name()).collect();
+            assert_eq!(kept, ["app"]);
+            run(&mut nodes, "status").done();
+            intact(&nodes);
+        },
+    );
 }
 
 #[test]
