@@ -129,11 +129,31 @@ fn every_command_is_tested_on_a_good_day_and_on_bad_ones() {
     assert_eq!(commands, names());
 }
 
+/// Returns the commands of README's table of bad days, sorted.
+fn described(readme: &str) -> Vec<String> {
+    let (_, rows) = readme.split_once("\n| command | one of three").unwrap();
+    let rows = rows.lines().take_while(|row| !row.is_empty());
+    let commands = rows.filter_map(|row| row.strip_prefix("| `"));
+    let names = commands.map(|row| row.split([' ', '`']).next().unwrap());
+    let mut names: Vec<_> = names.map(str::to_owned).collect();
+    names.sort_unstable();
+    names
+}
+
 #[test]
-fn a_test_that_does_not_exist_or_run_is_seen() {
+fn the_readme_says_what_every_command_does_on_bad_days() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    assert_eq!(described(&readme), names());
+}
+
+#[test]
+fn a_test_that_does_not_exist_or_run_and_a_row_that_is_missing_are_seen() {
     let ignored = "bad_days::killed::a_killed_upgrade_continues";
     let table = format!("status\n    status::no_such_test\n    {ignored}\n");
     let (commands, cells) = read(&table);
     assert_eq!(commands, ["status"]);
     assert_eq!(missing(&cells), ["status::no_such_test", ignored]);
+    let readme = "\n| command | one of three members is down |\n|---|---|\n| `b x` | – |\n| `a` | – |\n\n| `c` |";
+    assert_eq!(described(readme), ["a", "b"]);
 }
