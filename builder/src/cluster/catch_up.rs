@@ -19,15 +19,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The log entries that a member may be behind and still count as caught up; the others write while it is asked.
 const SMALL_LAG: u64 = 100;
 
-/// Moves the lead away from a member that is about to restart, if it comes back with its data.
-pub(super) fn before_restart(
-    access: &Access,
-    report: &ClusterReport,
-    name: &str,
-    now: i64,
-) -> Result<()> {
+/// Moves the lead away from a member that is about to restart, if the others can spare it and it comes back with its data.
+pub(super) fn before_restart(access: &Access, name: &str, now: i64) -> Result<()> {
+    let report = survey(access, now, Scope::Etcd)?;
+    report.can_spare(name)?;
     must_keep_its_data(access, name)?;
-    lead::step_down(access, report, name, now)
+    lead::step_down(access, &report, name, now)
 }
 
 /// Refuses a node on which an interrupted command has prepared a restore: its etcd would begin again with the snapshot. An older image

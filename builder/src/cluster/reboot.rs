@@ -60,9 +60,7 @@ pub fn reboot(operation: &Operation<'_>, names: &[String], wait: Duration) -> Re
     while let Some(name) = order::next(&report, &mut waiting) {
         operation.lock.must_be_kept()?;
         // Another member may have failed since the logins, which take their time.
-        report = operation.survey()?;
-        report.can_spare(&name)?;
-        catch_up::before_restart(access, &report, &name, now)?;
+        catch_up::before_restart(access, &name, now)?;
         let started = Instant::now();
         let limit = minutes(wait);
         let progress = operation.progress;

@@ -267,9 +267,7 @@ impl Rotating<'_> {
     ) -> Result<ClusterReport> {
         let name = &member.name;
         // Another member may have failed while this one received the certificates.
-        let report = survey(access, self.now, Scope::Etcd)?;
-        report.can_spare(name)?;
-        catch_up::before_restart(access, &report, name, self.now)?;
+        catch_up::before_restart(access, name, self.now)?;
         access
             .ssh
             .run(member.address, RESTART_ETCD)

@@ -123,9 +123,7 @@ fn change(
     }
     // It may have taken minutes.
     lock.must_be_kept()?;
-    let report = operation.survey()?;
-    report.can_spare(name)?;
-    catch_up::before_restart(access, &report, name, now)?;
+    catch_up::before_restart(access, name, now)?;
     progress.note(&format!("{name} restarts with etcd {version}"));
     let restarted = access.ssh.run(member.address, RESTART_ETCD);
     restarted.map_err(|reason| {
