@@ -12,6 +12,7 @@
 )]
 
 // What any module may use.
+mod attempt;
 mod blob;
 mod cache_item;
 mod client_view;

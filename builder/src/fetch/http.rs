@@ -17,6 +17,7 @@ use super::headers::{ContentRange, length, validator};
 use super::paced::Paced;
 use super::partial::Partial;
 use super::policy::Policy;
+use crate::attempt::{innermost, may_pass};
 use crate::failure::{Gone, Kind};
 use crate::progress::{Progress, Task};
 
@@ -54,7 +55,7 @@ impl<'a> Http<'a> {
             let hint =
                 "check the system's CA certificates and the proxy variables of the environment";
             Kind::Storage.error(
-                format!("starting the HTTP client: {}", transport_reason(&error)),
+                format!("starting the HTTP client: {}", innermost(&error)),
                 hint,
             )
         })?;
@@ -191,10 +192,7 @@ fn accepted(url: &str, response: Response) -> Result<Response, AttemptError> {
     let status = response.status();
     match status {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Err(AttemptError::Passing(format!("answer {status}")))
-        }
-        _ if status.is_server_error() => Err(AttemptError::Passing(format!("answer {status}"))),
+        _ if may_pass(status) => Err(AttemptError::Passing(format!("answer {status}"))),
         _ => Err(AttemptError::Final(refused_by_server(url, status))),
     }
 }
@@ -307,26 +305,17 @@ pub(super) fn is_downgrade(previous: &[Url], next: &Url) -> bool {
 /// Classifies a failed request; an error in the address itself is final.
 fn trouble(url: &str, error: &reqwest::Error) -> AttemptError {
     if error.is_builder() || error.is_redirect() {
-        let what = format!("downloading {url}: {}", transport_reason(error));
+        let what = format!("downloading {url}: {}", innermost(error));
         return AttemptError::Final(Kind::Storage.error(what, "check the address in the recipe"));
     }
-    AttemptError::Passing(transport_reason(error))
-}
-
-/// Returns the innermost cause; the layers above repeat the address or say "error sending request".
-fn transport_reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
+    AttemptError::Passing(innermost(error))
 }
 
 fn dropped(error: &std::io::Error, length: u64) -> String {
     let cause = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<reqwest::Error>());
-    let reason = cause.map_or_else(|| error.to_string(), transport_reason);
+    let reason = cause.map_or_else(|| error.to_string(), |cause| innermost(cause));
     format!("the connection failed after {length} bytes ({reason})")
 }
 

@@ -8,6 +8,7 @@ use reqwest::blocking::Response;
 use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
 
+use crate::attempt::may_pass;
 use crate::failure::Kind;
 use crate::printable::printable;
 
@@ -45,15 +46,10 @@ struct OneError {
 /// Returns a successful response, or the registry's refusal as passing or final. `doing` names the action and the place.
 pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, RegistryFailure> {
     let status = response.status();
-    let is_passing = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        );
     if status.is_success() {
         return Ok(response);
     }
-    if is_passing {
+    if may_pass(status) {
         let reason = format!("answer {status}");
         return Err(match pause(&response) {
             Some(pause) => RegistryFailure::Busy(reason, pause),
@@ -140,13 +136,4 @@ pub(super) fn gave_up(doing: &str, reason: &str) -> anyhow::Error {
         }
     };
     Kind::Storage.error(format!("{doing}: {reason}"), hint)
-}
-
-/// Returns the innermost cause of a failed request; the layers above repeat the address.
-pub(super) fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -15,9 +15,10 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::address::Reference;
-use super::answer::{LOGIN, RegistryFailure, accepted, gave_up, reason};
+use super::answer::{LOGIN, RegistryFailure, accepted, gave_up};
 use super::challenge::Challenge;
 use super::login::RegistryLogin;
+use crate::attempt::innermost;
 use crate::failure::Kind;
 
 /// The number of attempts without progress.
@@ -90,7 +91,8 @@ impl RegistryClient {
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_mins(2)) // of a request, and of each read of an answer
             .build();
-        let http = http.map_err(|error| gave_up(&format!("opening {reference}"), &reason(&error)));
+        let http =
+            http.map_err(|error| gave_up(&format!("opening {reference}"), &innermost(&error)));
         let base = Url::parse(&base).map_err(|error| {
             Kind::Usage.error(format!("{reference}: {error}"), "correct the address")
         });
@@ -261,8 +263,8 @@ fn basic(login: &RegistryLogin) -> String {
 /// Classifies a failed request; an error in the address itself is final.
 fn classify(doing: &str, error: &reqwest::Error) -> RegistryFailure {
     match error.is_builder() || error.is_redirect() {
-        true => RegistryFailure::Final(gave_up(doing, &reason(error))),
-        false => RegistryFailure::Passing(reason(error)),
+        true => RegistryFailure::Final(gave_up(doing, &innermost(error))),
+        false => RegistryFailure::Passing(innermost(error)),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
+use anyhow::Chain;
+
 use super::address::Bucket;
+use crate::attempt::innermost;
 use crate::failure::Kind;
 
 /// The answers with a next step of their own: the server's code, the reason, and the hint.
@@ -59,36 +62,27 @@ pub(super) fn explain(error: &object_store::Error, place: &str, doing: &str) -> 
         return Kind::Storage.error(format!("{doing} {place}: {why}"), hint);
     }
     let hint = "check the network and AWS_ENDPOINT_URL, and run the command again: a build continues where it stopped";
-    Kind::Storage.error(format!("{doing} {place}: {}", innermost(error)), hint)
+    Kind::Storage.error(format!("{doing} {place}: {}", reason(error)), hint)
 }
 
 /// Turns the error of a value that the library refuses into one of this program.
 pub(super) fn unusable(error: &object_store::Error, bucket: &Bucket) -> anyhow::Error {
     Kind::Usage.error(
-        format!("opening {bucket}: {}", innermost(error)),
+        format!("opening {bucket}: {}", reason(error)),
         "correct or remove the environment variable `AWS_…` with this value",
     )
 }
 
 /// Returns the texts of an error and of all its causes.
 pub(super) fn text(error: &(dyn Error + 'static)) -> String {
-    let mut all = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        all = all + "\n" + &next.to_string();
-        cause = next.source();
-    }
-    all
+    let causes = Chain::new(error).map(ToString::to_string);
+    causes.collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the first line of the innermost cause; the layers above repeat the address.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let text = cause.to_string();
-    text.lines()
+fn reason(error: &(dyn Error + 'static)) -> String {
+    innermost(error)
+        .lines()
         .next()
         .unwrap_or_default()
         .trim_end_matches([':', ' '])
