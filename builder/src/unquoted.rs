@@ -132,6 +132,14 @@ mod tests {
             ),
             ("password = 10.0.0", None),
             ("[network]", None),
+        ] {
+            assert_eq!(advice(line).as_deref(), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn other_languages_and_quotes_are_recognized() {
+        for (line, wanted) in [
             ("; note", Some("a comment begins with `#`")),
             (
                 "{\"cluster\": {}}",

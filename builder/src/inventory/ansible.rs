@@ -10,6 +10,10 @@ use crate::count::count;
 /// `-` for `_`.
 const ETCD_GROUPS: &[&str] = &["etcd", "etcd_nodes", "etcd_cluster", "etcd_servers"];
 
+/// What the user has to check if no group is known to run etcd.
+const NO_GROUP: &str = "has no group `etcd` with machines, so that each of its machines is a node: remove the [[node]] tables of \
+                        the others";
+
 /// An inventory before one of its groups is chosen.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
@@ -129,19 +133,13 @@ impl Inventory {
             )],
             _ => Vec::new(),
         };
-        let gaps = match chosen {
-            None if is_divided(&members) => vec![
-                "has no group `etcd` with machines, so that each of its machines is a node: remove the [[node]] tables of the others"
-                    .to_owned(),
-            ],
-            _ => Vec::new(),
-        };
+        let gaps = (chosen.is_none() && is_divided(&members)).then(|| NO_GROUP.to_owned());
         let all = self.groups.into_iter().find(|group| group.name == "all");
         Listing {
             hosts,
             variables: all.map(|group| group.variables).unwrap_or_default(),
             notes,
-            gaps,
+            gaps: Vec::from_iter(gaps),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn why(file: &ExtraFile) -> Option<String> {
     if file.content == ExtraContent::Folder {
         return None;
     }
-    let is_drop_in = folder.starts_with("/etc/systemd/") && folder.ends_with(".d");
+    let is_drop_in = folder.starts_with("/etc/systemd/") && folder.rsplit('.').next() == Some("d");
     let known = ENDINGS.iter().find(|(known, _)| *known == folder);
     let ending = known.map(|(_, ending)| *ending);
     let ending = ending.or(is_drop_in.then_some(".conf"));

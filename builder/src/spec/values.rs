@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::complaints::{Complaints, Place, Placed, wrong_type};
 use super::section::{Given, OPEN, Section, Setting, ValueKind};
@@ -151,14 +151,7 @@ impl TableReader<'_> {
                 format!("{label} must be a size from {least} to {most}, as in \"2GiB\" or in bytes")
             }),
             (ValueKind::List(of), DeValue::Array(items)) => {
-                let label = format!("each item of {label}");
-                let read = items.iter().filter_map(|item| self.value(&label, of, item));
-                let read: Vec<_> = read.collect();
-                // What a list of numbers lacks says nothing if one of them is unreadable.
-                if matches!(of, ValueKind::Integer(..)) && read.len() < items.len() {
-                    return None;
-                }
-                Ok(SettingValue::List(read))
+                Ok(SettingValue::List(self.items(label, of, items)?))
             }
             (ValueKind::EtcdFlags, DeValue::Table(flags)) => {
                 Ok(SettingValue::EtcdFlags(self.etcd_flags(flags)))
@@ -168,6 +161,20 @@ impl TableReader<'_> {
         self.log
             .check(place, read)
             .map(|value| Placed::new(place, value))
+    }
+
+    /// Returns the items that can be read. What a list of numbers lacks says nothing if one of them is unreadable.
+    fn items(
+        &mut self,
+        label: &str,
+        of: &ValueKind,
+        items: &DeArray<'_>,
+    ) -> Option<Vec<Placed<SettingValue>>> {
+        let label = format!("each item of {label}");
+        let read = items.iter().filter_map(|item| self.value(&label, of, item));
+        let read: Vec<_> = read.collect();
+        let is_complete = read.len() == items.len() || !matches!(of, ValueKind::Integer(..));
+        is_complete.then_some(read)
     }
 
     fn etcd_flags(&mut self, flags: &DeTable<'_>) -> Vec<(String, toml::Value)> {
