@@ -148,8 +148,8 @@ impl Growing {
             }
             // The reads have waited until this member had applied all changes.
             let seen = answered(|| client.members(node));
-            let votes = seen.iter().filter(|it| it.is_started() && !it.is_learner);
-            let voters: BTreeSet<_> = votes.map(|member| member.name.clone()).collect();
+            let with_vote = seen.iter().filter(|it| it.is_started() && !it.is_learner);
+            let voters: BTreeSet<_> = with_vote.map(|member| member.name.clone()).collect();
             assert_eq!(voters, self.wanted(), "{name} sees {seen:?}");
             assert_eq!(seen.len(), voters.len(), "{name} sees {seen:?}");
         }

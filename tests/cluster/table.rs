@@ -90,8 +90,8 @@ fn exists(test: &str, before: &str) -> bool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster");
     let (module, name) = test.rsplit_once("::").unwrap();
     let file = folder.join(module.replace("::", "/")).with_extension("rs");
-    let text = fs::read_to_string(file).unwrap_or_default();
-    text.contains(&format!("{before}\nfn {name}()"))
+    let source = fs::read_to_string(file).unwrap_or_default();
+    source.contains(&format!("{before}\nfn {name}()"))
 }
 
 fn runs_always(test: &str) -> bool {

@@ -96,14 +96,14 @@ fn a_registry_that_refuses_large_parts_gets_smaller_ones() {
 #[test]
 fn a_registry_that_is_busy_is_left_alone_for_as_long_as_it_asks() {
     let (scene, registry) = (scene(), Registry::start());
-    let (paused, pauses) = mpsc::channel();
+    let (waited, pauses) = mpsc::channel();
     let mut refused: Option<Instant> = None;
     registry.fail(move |it| {
         if it.method != "PATCH" {
             return None;
         }
         if let Some(refused) = refused {
-            let _ = paused.send(refused.elapsed());
+            let _ = waited.send(refused.elapsed());
             return None;
         }
         refused = Some(Instant::now());

@@ -222,7 +222,7 @@ fn endpoints_of_clients_in_every_form() {
     for (name, text) in [
         ("kubeadm.yaml", format!("apiVersion: kubeadm.k8s.io/v1alpha1\nkind: MasterConfiguration\netcd:\n  endpoints:{list}")),
         ("kubeadm.yaml", "apiVersion: x\netcd:\n  external:\n    endpoints: https://10.0.0.11:2379,https://10.0.0.12:2379\n".to_owned()),
-        ("cm.yaml", format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  ClusterConfiguration: |\n    etcd:\n      external:\n        endpoints:{}", list.replace("\n", "\n        "))),
+        ("cm.yaml", format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  ClusterConfiguration: |\n    etcd:\n      external:\n        endpoints:{}", list.replace('\n', "\n        "))),
         ("patroni.yml", "scope: pg\nname: a\netcd3:\n  hosts: 10.0.0.11:2379,10.0.0.12:2379\n  protocol: https\n".to_owned()),
         ("patroni.yml", "scope: pg\netcd:\n  hosts:\n  - 10.0.0.11:2379\n  - 10.0.0.12:2379\n".to_owned()),
     ] {
