@@ -6,8 +6,6 @@ use serde_json::Value;
 
 use crate::support::members::{Members, NAMES};
 use crate::support::nodes::with_nodes;
-use crate::support::scene::PROGRAM;
-use crate::support::tool::tool;
 use crate::support::writer::while_writing;
 
 #[test]
@@ -65,15 +63,6 @@ fn the_messages_of_a_node_are_shown_without_control_characters() {
         assert!(said.err.starts_with(wanted), "{}", said.err);
         assert_eq!(said.code, Some(6));
     });
-}
-
-#[test]
-fn messages_without_an_end_are_no_json() {
-    let words = ["cluster", "logs", "etcd1", "--follow", "--json"];
-    let said = tool(PROGRAM, &words);
-    let wanted = "error: `--json` prints all messages at the end, and `--follow` has none\n\
-                  hint: leave one of the two options out\n";
-    assert_eq!((said.code, said.err.as_str()), (Some(2), wanted));
 }
 
 #[test]

@@ -16,7 +16,6 @@ use crate::cli::{
 use crate::cluster::{
     self, Access, BackupTarget, LogScope, Operation, OperatorLock, Rotating, RotationStep, SshLogin,
 };
-use crate::failure::Kind;
 use crate::progress::{self, Progress};
 use crate::snapshot::Snapshot;
 
@@ -192,10 +191,6 @@ fn status(options: &StatusOptions, environment: &Environment, mode: &OutputMode)
 
 /// Shows the messages of a node, each line as soon as it arrives.
 fn logs(options: &LogsOptions, mode: &OutputMode) -> Result<()> {
-    if mode.json && options.follow {
-        let message = "`--json` prints all messages at the end, and `--follow` has none";
-        return Err(Kind::Usage.error(message, "leave one of the two options out"));
-    }
     let access = open_nodes(&options.login)?;
     let scope = LogScope {
         lines: options.lines,
