@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::access::Access;
-use super::ssh;
+use super::ssh_reason;
 use crate::failure::Kind;
 use crate::printable::printable;
 
@@ -45,7 +45,7 @@ pub fn logs(
         .ssh
         .follow(address, &command, |line| each(&printable(line)))?;
     read.map_err(|reason| {
-        let hint = ssh::hint(&reason);
+        let hint = ssh_reason::hint(&reason);
         Kind::Unhealthy.error(format!("reading the messages of {node}: {reason}"), hint)
     })
 }

@@ -34,6 +34,7 @@ mod rotate;
 mod series;
 mod space;
 mod ssh;
+mod ssh_reason;
 mod table;
 mod upgrade;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::access::Access;
-use super::{node_program, ssh};
+use super::{node_program, ssh_reason};
 use crate::blob::SharedBytes;
 use crate::description::DescribedMember;
 use crate::failure::Kind;
@@ -40,7 +40,7 @@ pub(super) struct NodeEtcd {
 pub(super) fn ask(access: &Access, member: &DescribedMember) -> Result<NodeEtcd> {
     let lines = run(access, member, "list", &[]).map_err(|reason| {
         let message = format!("asking {} about its etcd: {reason}", member.name);
-        let hint = format!("nothing was changed on it; {}", ssh::hint(&reason));
+        let hint = format!("nothing was changed on it; {}", ssh_reason::hint(&reason));
         Kind::Unhealthy.error(message, hint)
     })?;
     Ok(parse(&lines))
@@ -51,7 +51,7 @@ pub(super) fn give(access: &Access, member: &DescribedMember, etcd: &EtcdBinarie
     let failure = |what: &str| {
         let message = format!("{what} {}", member.name);
         move |reason: String| {
-            let step = ssh::hint(&reason);
+            let step = ssh_reason::hint(&reason);
             let hint = format!("the running etcd is unchanged; {step}, then run the command again");
             Kind::Unhealthy.error(format!("{message}: {reason}"), hint)
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::operation::Operation;
-use super::{catch_up, order, ssh};
+use super::{catch_up, order, ssh_reason};
 use crate::failure::{Kind, explain};
 use crate::progress::Progress;
 
@@ -110,7 +110,10 @@ fn restart(access: &Access, name: &str, wait: Duration, progress: &dyn Progress)
 /// Returns the failure of a node that has not confirmed that it restarts.
 fn unasked(name: &str, reason: &str) -> anyhow::Error {
     let message = format!("restarting {name}: {reason}");
-    let hint = format!("{}; no further node was restarted", ssh::hint(reason));
+    let hint = format!(
+        "{}; no further node was restarted",
+        ssh_reason::hint(reason)
+    );
     Kind::Unhealthy.error(message, hint)
 }
 
@@ -155,7 +158,10 @@ fn boot_id(access: &Access, address: IpAddr) -> Result<String, String> {
 
 /// Returns the failure of a login before anything was restarted.
 fn no_login(name: &str, reason: &str) -> anyhow::Error {
-    Kind::Unhealthy.error(format!("logging in on {name}: {reason}"), ssh::hint(reason))
+    Kind::Unhealthy.error(
+        format!("logging in on {name}: {reason}"),
+        ssh_reason::hint(reason),
+    )
 }
 
 impl fmt::Display for Reboots {

@@ -14,7 +14,7 @@ use super::access::Access;
 use super::node_program;
 use super::operation::Operation;
 use super::report::CertificateReport;
-use super::ssh;
+use super::ssh_reason;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
 use crate::pki::{self, Leaf, Renewed};
@@ -276,7 +276,7 @@ fn report(leaf: &Leaf, now: i64) -> CertificateReport {
 impl Renewal {
     /// Returns an error if a node does not present its certificates.
     pub fn verdict(&self) -> Result<()> {
-        self.verdict_with(|_, reason| ssh::hint(reason).to_owned())
+        self.verdict_with(|_, reason| ssh_reason::hint(reason).to_owned())
     }
 
     /// Does the same with other steps for the name of the node and the reason.

@@ -18,7 +18,7 @@ use super::lock::OperatorLock;
 use super::operation::Operation;
 use super::report::ClusterReport;
 use super::ssh::SshLogin;
-use super::{catch_up, order, renew, ssh};
+use super::{catch_up, order, renew, ssh_reason};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
@@ -308,8 +308,8 @@ impl Rotating<'_> {
 /// Returns the next step after a login on a node has failed. No phase is complete without every node, and neither is the way
 /// back: a member that missed it would refuse the others when it returns.
 fn step(name: &str, reason: &str) -> String {
-    match ssh::hint(reason) {
-        unreachable @ ssh::UNREACHABLE => format!(
+    match ssh_reason::hint(reason) {
+        unreachable @ ssh_reason::UNREACHABLE => format!(
             "{unreachable}, or replace it first with `etcd-image cluster replace {name}` if it is gone for good"
         ),
         other => other.to_owned(),

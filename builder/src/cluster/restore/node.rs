@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::super::access::Access;
-use super::super::{node_program, ssh};
+use super::super::{node_program, ssh_reason};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::snapshot::Snapshot;
@@ -129,14 +129,14 @@ pub(super) fn ask(
             _ => "starting etcd on",
         };
         let hint = match step {
-            "facts" | "take" => format!("nothing was changed; {}", ssh::hint(&reason)),
+            "facts" | "take" => format!("nothing was changed; {}", ssh_reason::hint(&reason)),
             "stop" => format!(
                 "run the command again, which continues; {}",
-                ssh::hint(&reason)
+                ssh_reason::hint(&reason)
             ),
             _ => format!(
                 "etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; {}",
-                ssh::hint(&reason)
+                ssh_reason::hint(&reason)
             ),
         };
         Kind::Unhealthy.error(format!("{what} {}: {reason}", member.name), hint)
