@@ -35,9 +35,9 @@ fn a_node_that_fails_to_join_again_and_again_says_why() {
         "discovery failed: incompatible with current running cluster",
     );
     let joins = "etcd-node: this node has no data: joining the cluster as member 9c\n";
-    node.write("run/failed", "1");
+    node.write("run/failed", "1\n");
     assert_eq!(node.call(JOIN), joins);
-    node.write("run/failed", "2");
+    node.write("run/failed", "2\n");
     let why = "etcd-node: etcd has failed 2 times, the last time with: discovery failed: incompatible with current running cluster. \
                It is started again and again. The cluster runs without this node\n";
     assert_eq!(node.call(JOIN), format!("{why}{joins}"));

@@ -42,17 +42,19 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Gives what root has created in a directory of another user to that user, whose next command needs it: `sudo -E` keeps the cache
 /// directory of the user. Nobody else can give anything away, or has to.
+#[cfg(unix)]
 fn hand_over(path: &Path) {
-    #[cfg(unix)]
-    if let (Ok(own), Ok(outer)) = (path.symlink_metadata(), directory_of(path).metadata()) {
-        use std::os::unix::fs::{MetadataExt as _, lchown};
-        if own.uid() != outer.uid() {
-            let _ = lchown(path, Some(outer.uid()), Some(outer.gid()));
-        }
+    use std::os::unix::fs::{MetadataExt as _, lchown};
+
+    if let (Ok(own), Ok(outer)) = (path.symlink_metadata(), directory_of(path).metadata())
+        && own.uid() != outer.uid()
+    {
+        let _ = lchown(path, Some(outer.uid()), Some(outer.gid()));
     }
-    #[cfg(not(unix))]
-    let _ = path;
 }
+
+#[cfg(not(unix))]
+fn hand_over(_: &Path) {}
 
 /// Returns the failure to attach when one of these directories cannot be written.
 pub(super) fn unwritable(path: &Path) -> Failure {
