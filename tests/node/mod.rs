@@ -28,6 +28,7 @@ mod forgotten;
 mod forks;
 #[cfg(target_os = "linux")]
 mod join;
+#[cfg(target_os = "linux")]
 mod joining;
 #[cfg(target_os = "linux")]
 mod members;
