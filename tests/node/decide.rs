@@ -379,6 +379,20 @@ fn there_is_no_advice_to_force_while_nobody_is_known_to_have_data() {
     );
 }
 
+/// The others run no etcd: their addresses have changed.
+#[test]
+fn a_member_that_runs_without_a_vote_knows_where_etcd_runs() {
+    assert_eq!(
+        explained("data yes/peer b holds 9/peer a cluster no/peer a learner/"),
+        "for a leader: etcd runs on a"
+    );
+    assert_eq!(
+        explained("data yes/peer b holds 9/peer c silent/peer a cluster no/peer a learner/"),
+        "for a majority: c does not answer. Switch the other members on. If their data is lost for good, stop etcd wherever it runs \
+         (sudo systemctl stop etcd), then run on b: sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd"
+    );
+}
+
 #[test]
 fn a_member_that_made_the_same_vow_and_is_silent_now_is_missing() {
     assert_eq!(
