@@ -16,8 +16,8 @@ mod files;
 mod init;
 mod interfaces;
 mod misspelt;
-#[cfg(target_os = "linux")]
 mod mistakes;
+#[cfg(target_os = "linux")]
 mod mutated;
 mod nodes;
 #[cfg(target_os = "linux")]
