@@ -28,6 +28,11 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
             })),
         }
     }
+    // The name of a machine that is no member may contain `etcd` as well.
+    let is_member = |(host, is_etcd): &Named| *is_etcd && !host.variables.is_empty();
+    if !all.iter().any(is_member) {
+        all.retain(|(host, _)| !host.variables.is_empty());
+    }
     let mut listing = of_etcd(all);
     listing.notes.extend(notes);
     Ok(listing)

@@ -144,6 +144,10 @@ fn a_hosts_table_of_a_member_has_its_own_name_beside_a_loopback_address() {
     // Its other line has the address.
     let both = "127.0.1.1 etcd1.lan etcd1\n10.0.0.11 etcd1\n10.0.0.12 etcd2\n";
     assert_eq!(nodes("hosts", both).0, TWO);
+    // The table may be that of the operator's machine.
+    let operator = "127.0.1.1 etcd-admin\n10.0.0.11 kv1\n10.0.0.12 kv2\n";
+    let (found, _) = nodes("hosts", operator);
+    assert_eq!(found, ["kv1", "10.0.0.11", "kv2", "10.0.0.12"]);
     // A further name may say what a machine does.
     let (found, _) = nodes("hosts", "10.0.0.10 vip\n10.0.0.11 master1 etcd1\n");
     assert_eq!(found, ["master1", "10.0.0.11"]);
