@@ -89,9 +89,23 @@ mod tests {
 
     use super::*;
 
+    const NOBODY: u32 = 65_534;
+
+    #[test]
+    fn what_a_user_has_in_the_directory_of_root_stays_theirs() {
+        let cache = TempDir::new().unwrap();
+        let lock = cache.path().join("incoming.lock");
+        fs_err::write(&lock, "").unwrap();
+        // Only root can give a file away.
+        if lchown(&lock, Some(NOBODY), Some(NOBODY)).is_err() {
+            return;
+        }
+        Incoming::open(cache.path()).unwrap();
+        assert_eq!(lock.symlink_metadata().unwrap().uid(), NOBODY);
+    }
+
     #[test]
     fn what_root_creates_in_the_cache_of_another_user_belongs_to_that_user() {
-        const NOBODY: u32 = 65_534;
         let home = TempDir::new().unwrap();
         // Only root can give a directory away.
         if lchown(home.path(), Some(NOBODY), Some(NOBODY)).is_err() {

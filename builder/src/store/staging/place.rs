@@ -40,14 +40,19 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The number of the user who can give files away.
+#[cfg(unix)]
+const ROOT: u32 = 0;
+
 /// Gives what root has created in a directory of another user to that user, whose next command needs it: `sudo -E` keeps the cache
-/// directory of the user. Nobody else can give anything away, or has to.
+/// directory of the user. What belongs to another user, as in a directory that several share, stays theirs.
 #[cfg(unix)]
 fn hand_over(path: &Path) {
     use std::os::unix::fs::{MetadataExt as _, lchown};
 
     if let (Ok(own), Ok(outer)) = (path.symlink_metadata(), directory_of(path).metadata())
-        && own.uid() != outer.uid()
+        && own.uid() == ROOT
+        && outer.uid() != ROOT
     {
         let _ = lchown(path, Some(outer.uid()), Some(outer.gid()));
     }
