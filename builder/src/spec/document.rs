@@ -16,6 +16,9 @@ use super::table::{SettingValue, Table};
 use super::values::{TableReader, completed, entry};
 use crate::unquoted;
 
+/// The parser's message about a second value of a key.
+const DUPLICATE: &str = "duplicate key";
+
 /// The tables of a file. Each section that is not a list has exactly one, which may consist of defaults.
 pub(super) struct Document {
     tables: Vec<Table>,
@@ -94,12 +97,15 @@ impl<'a> Layer<'a> {
             if advised.contains(&place) {
                 continue;
             }
-            let advice = unquoted::advice_at(text, span.start);
+            // Only a line that is no TOML has another spelling.
+            let is_toml = error.message() == DUPLICATE;
+            let advice = (!is_toml).then(|| unquoted::advice_at(text, span.start));
+            let advice = advice.flatten();
             advised.extend(advice.is_some().then_some(place));
             // Only the message is used: the full form quotes the line, which may contain a password.
             let message = match (advice, error.message(), text.get(span)) {
                 (Some(advice), ..) => advice,
-                (None, "duplicate key", Some(key)) => format!("duplicate key `{key}`"),
+                (None, DUPLICATE, Some(key)) => format!("duplicate key `{key}`"),
                 (None, message, _) => message.to_owned(),
             };
             log.add(place, message);

@@ -104,6 +104,9 @@ prefix = 24 → prefix = 24\nroutes = 10.1.2.1
 prefix = 24 → prefix = 24\nprefix = 25
     9: duplicate key `prefix`
 
+"lab" → "lab"\nname = 'lab' # or 'kv'
+    3: duplicate key `name`
+
 "correct horse" → "correct horse
     13: invalid basic string, expected `"`
 
