@@ -22,7 +22,8 @@ fn of_other_language(line: &str) -> Option<&'static str> {
     if line.starts_with(';') || line.starts_with("//") {
         return Some("a comment begins with `#`");
     }
-    if line.starts_with('{') {
+    let object = line.strip_prefix('{').map(str::trim_start);
+    if object.is_some_and(|rest| rest.is_empty() || rest.starts_with('"')) {
         return Some("this is JSON, not TOML: `etcd-image init` writes a file to begin with");
     }
     let (_, value) = line.split_once('=')?;
@@ -72,13 +73,18 @@ fn of_key(line: &str) -> Option<String> {
     let (key, value) = (key.trim(), value.split('#').next()?.trim());
     let is_octal = || value.len() <= 5 && value.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     match value {
-        "yes" | "on" | "True" | "TRUE" => Some(format!("write `{key} = true`")),
-        "no" | "off" | "False" | "FALSE" => Some(format!("write `{key} = false`")),
+        "yes" | "on" | "True" | "TRUE" => Some(of_switch(key, value, true)),
+        "no" | "off" | "False" | "FALSE" => Some(of_switch(key, value, false)),
         _ if value.len() > 1 && value.starts_with('0') && is_octal() => Some(format!(
             "`{value}` must be in quotes: write `{key} = \"{value}\"`"
         )),
         _ => None,
     }
+}
+
+/// Returns the advice about a word for a truth value. It may also be a text: `no` is Norway's keyboard layout.
+fn of_switch(key: &str, word: &str, meant: bool) -> String {
+    format!("write `{key} = {meant}`, or for a text `{key} = \"{word}\"`")
 }
 
 /// Returns what to write instead of a line such as `gateway = 10.0.0.1` or `prefix = 255.255.255.0`, if it is one.
@@ -150,8 +156,15 @@ mod tests {
                 "  name: secret",
                 Some("write `name = …`: this is TOML, not YAML"),
             ),
-            ("dhcp = yes", Some("write `dhcp = true`")),
-            ("dhcp = False # no", Some("write `dhcp = false`")),
+            ("{ name = \"etcd1\" address = \"10.0.0.1\" },", None),
+            (
+                "dhcp = yes",
+                Some("write `dhcp = true`, or for a text `dhcp = \"yes\"`"),
+            ),
+            (
+                "keyboard = no # Norway",
+                Some("write `keyboard = false`, or for a text `keyboard = \"no\"`"),
+            ),
             (
                 "mode = 0644",
                 Some("`0644` must be in quotes: write `mode = \"0644\"`"),
