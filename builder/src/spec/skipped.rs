@@ -3,13 +3,14 @@
 use super::machine::{ExtraContent, ExtraFile};
 
 /// Directories in which only files with a certain ending are read.
-const ENDINGS: [(&str, &str); 8] = [
+const ENDINGS: [(&str, &str); 9] = [
     ("/etc/NetworkManager/conf.d", ".conf"),
     ("/etc/modprobe.d", ".conf"),
     ("/etc/modules-load.d", ".conf"),
     ("/etc/profile.d", ".sh"),
     ("/etc/ssh/sshd_config.d", ".conf"),
     ("/etc/sysctl.d", ".conf"),
+    ("/etc/systemd/ntp-units.d", ".list"),
     ("/etc/tmpfiles.d", ".conf"),
     ("/etc/udev/rules.d", ".rules"),
 ];
@@ -92,6 +93,7 @@ mod tests {
                 Some(ending(".conf")),
             ),
             ("/etc/systemd/system/a.service", 0o644, None),
+            ("/etc/systemd/ntp-units.d/50-chrony.list", 0o644, None),
             ("/etc/cron.d/my.job", 0o644, Some(cron.to_owned())),
             ("/etc/cron.d/my-job", 0o644, None),
             ("/etc/cron.daily/job", 0o644, Some(program.to_owned())),
