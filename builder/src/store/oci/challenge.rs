@@ -45,9 +45,10 @@ impl Challenge {
         };
         let own = format!("repository:{repository}:");
         let mut rights = BTreeSet::from(["pull", "push"]);
-        let (scopes, mut all): (Vec<_>, Vec<_>) = parameters
-            .into_iter()
-            .partition(|(name, value)| name == "scope" && value.starts_with(&own));
+        let (scopes, mut all): (Vec<_>, Vec<_>) =
+            parameters.into_iter().partition(|(name, value)| {
+                name == "scope" && value.starts_with(&own) && !value.contains(' ')
+            });
         for (_, scope) in &scopes {
             rights.extend(scope[own.len()..].split(','));
         }
@@ -117,6 +118,12 @@ mod tests {
         let more = [scope("repository:lab/kv:delete,pull,push")];
         assert_eq!(asked(",scope=\"repository:lab/kv:delete\""), more);
         let [both] = both;
+        // Rights for several resources have spaces between them.
+        let several = "repository:lab/kv:pull repository:lab/base:pull";
+        assert_eq!(
+            asked(&format!(",scope=\"{several}\"")),
+            [scope(several), both.clone()]
+        );
         assert_eq!(asked(",scope=\"*\""), [scope("*"), both]);
         assert_eq!(Challenge::Basic.pushing_to("lab/kv"), Challenge::Basic);
     }
