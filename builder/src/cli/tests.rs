@@ -70,6 +70,23 @@ fn the_help_lists_every_exit_code() {
 }
 
 #[test]
+fn what_does_not_end_is_not_printed_as_json() {
+    for (line, what) in [
+        (
+            "cluster logs etcd1 --follow --json",
+            "--json prints one document and --follow never ends: use one of them",
+        ),
+        (
+            "cluster status --watch 5 --json",
+            "--json prints one document and --watch repeats: use one of them",
+        ),
+    ] {
+        let text = refusal(line);
+        assert!(text.contains(what), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_refusal_shows_the_usage_of_its_command() {
     for (line, usage) in [
         ("update --offline", "Usage: etcd-image update "),
