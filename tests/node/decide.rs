@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::tool::tool;
 
 /// Returns the decision for these facts; `/` separates the facts, which the script reads one per line.
-fn decided(facts: &str) -> String {
+pub(super) fn decided(facts: &str) -> String {
     let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
     let script = "DATA=/var/lib/etcd NAME=a; . \"$0\"; printf '%s' \"$1\" | tr / '\\n' | decide";
     let words = ["-eu", "-c", script, decide.to_str().unwrap()];
@@ -334,78 +334,4 @@ fn without_data_nobody_begins_beside_a_cluster() {
         data no / vow - / forced 0 / peer b waits - / peer c silent            → wait for c
         ",
     );
-}
-
-#[test]
-fn the_advice_names_the_one_member_with_the_newest_data() {
-    let advice = |facts: &str| {
-        let said = decided(facts);
-        assert!(said.contains("Switch the other members on."), "{said}");
-        said.split_once("then run on ").unwrap().1.to_owned()
-    };
-    let command = "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
-    let running = "data no / peer c cluster no / peer b cluster no / peer d waits -";
-    for (index, named) in [
-        ("peer b index 9 / peer c index 10", "c"),
-        ("peer b index 10 / peer c index 9", "b"),
-        ("peer c index 9 / peer b index 9", "b"),
-        ("peer c learner", "b"),
-        ("peer c learner / peer b index 9", "b"),
-        (
-            "peer c index 9",
-            "the one of c b whose console reports the highest raft index",
-        ),
-    ] {
-        assert_eq!(
-            advice(&format!("{running} / {index}")),
-            format!("{named}: {command}")
-        );
-    }
-}
-
-/// Returns what a running member lacks by these facts.
-fn explained(facts: &str) -> String {
-    let script = "DATA=/var/lib/etcd; . \"$0\"; printf '%s' \"$1\" | tr / '\\n' | explain";
-    let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
-    let words = ["-eu", "-c", script, decide.to_str().unwrap(), facts];
-    tool("dash", &words).done().text().trim().to_owned()
-}
-
-#[test]
-fn there_is_no_advice_to_force_while_nobody_is_known_to_have_data() {
-    assert_eq!(
-        explained("data yes/peer b waits -/peer c waits -/"),
-        "for a majority: some members have no data. Switch the other members on"
-    );
-}
-
-/// The others run no etcd: their addresses have changed.
-#[test]
-fn a_member_that_runs_without_a_vote_knows_where_etcd_runs() {
-    assert_eq!(
-        explained("data yes/peer b holds 9/peer a cluster no/peer a learner/"),
-        "for a leader: etcd runs on a"
-    );
-    assert_eq!(
-        explained("data yes/peer b holds 9/peer c silent/peer a cluster no/peer a learner/"),
-        "for a majority: c does not answer. Switch the other members on. If their data is lost for good, stop etcd wherever it runs \
-         (sudo systemctl stop etcd), then run on b: sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd"
-    );
-}
-
-#[test]
-fn a_member_that_made_the_same_vow_and_is_silent_now_is_missing() {
-    assert_eq!(
-        explained("data yes/vow 1/peer b promised 1/peer c waits 1/"),
-        "for a majority: b does not answer. Switch the other members on"
-    );
-}
-
-#[test]
-fn a_rejected_certificate_is_distinguished_from_silence() {
-    let said = decided(
-        "data no / peer b waits - / peer c tls certificate has expired; this clock says 2020",
-    );
-    let why = "Rejected certificates: c (certificate has expired; this clock says 2020).";
-    assert!(said.ends_with(why), "{said}");
 }

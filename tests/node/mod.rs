@@ -1,5 +1,7 @@
 //! Tests what a node's image contains, and how the programs in it decide.
 
+#[cfg(unix)]
+mod advice;
 #[cfg(target_os = "linux")]
 mod answer;
 mod archives;
