@@ -22,7 +22,7 @@ pub(super) const SSH_TIMEOUT: &str = "300";
 /// The pause before the next try.
 const PAUSE: Duration = Duration::from_secs(20);
 
-/// How long a command may run. None waits longer for a node than it is told to.
+/// The limit for one command, longer than any wait that its options ask for.
 const LONGEST: Duration = Duration::from_mins(90);
 
 /// What happens while a command runs.

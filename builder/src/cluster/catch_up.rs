@@ -1,4 +1,4 @@
-//! Lets a member pause, and waits until it takes part in the cluster again.
+//! Prepares the restart of a member, and waits afterwards until it has caught up with the cluster.
 
 use std::thread;
 use std::time::{Duration, Instant};

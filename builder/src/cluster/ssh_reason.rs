@@ -8,7 +8,7 @@ const OTHER_HOST_KEY: &str = "its host key is not the one in known_hosts";
 /// The reason of a command whose node has stopped answering, about which ssh says nothing.
 const LOST: &str = "the node has stopped answering";
 
-/// How the reason of a command begins that took too long.
+/// The beginning of the reason of a command that took too long.
 pub(super) const TOO_LATE: &str = "it did not end within";
 
 /// The next step for a node that cannot be reached.
@@ -21,7 +21,7 @@ pub(super) fn hint(reason: &str) -> &'static str {
         "name the state directory with which the node's image was built; if it is this one, another machine answers at the \
          node's address"
     } else if says(TOO_LATE) || reason == LOST {
-        "check its power and network, or give a slow one more time with --ssh-timeout"
+        "check its power and network, or give a slow node more time with --ssh-timeout"
     } else if says("Permission denied") {
         "log in with a key of [ssh] in the node's image; --ssh-identity names it"
     } else if says("`ssh` is not installed") {
