@@ -120,6 +120,25 @@ fn a_node_that_would_begin_again_with_a_snapshot_does_not_restart() {
     });
 }
 
+/// It may be the one that would begin again with a snapshot.
+#[test]
+fn a_node_that_cannot_be_asked_about_a_restore_does_not_restart() {
+    let name = "cluster::nodes::a_node_that_cannot_be_asked_about_a_restore_does_not_restart";
+    with_nodes(name, |mut nodes| {
+        let program = nodes.folder(1).join("lib/restore");
+        fs::write(&program, "sleep 60\n").unwrap();
+        let said = nodes.cluster(&["reboot", "etcd2", "--ssh-timeout", "10"]);
+        let wanted = "error: logging in on etcd2: it did not end within 10 s\n\
+                      hint: check its power and network, or give a slow node more time with --ssh-timeout\n";
+        assert_eq!((said.code, said.err.as_str()), (Some(6), wanted));
+        assert!(nodes.restarted.is_empty());
+        // That of an older image does not know the question.
+        fs::write(&program, "exit 2\n").unwrap();
+        nodes.cluster(&["reboot", "etcd2"]).done();
+        assert_eq!(nodes.restarted, [1]);
+    });
+}
+
 #[test]
 fn a_node_that_stays_off_ends_the_command_before_the_next_node() {
     let name = "cluster::nodes::a_node_that_stays_off_ends_the_command_before_the_next_node";

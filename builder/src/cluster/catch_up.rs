@@ -9,6 +9,7 @@ use super::access::Access;
 use super::gather::{Scope, survey};
 use super::quorum::works;
 use super::report::{ClusterReport, MemberReport, Role};
+use super::ssh_reason::no_login;
 use super::{lead, node_program};
 use crate::failure::Kind;
 use crate::printable::printable;
@@ -27,12 +28,13 @@ pub(super) fn before_restart(access: &Access, name: &str, now: i64) -> Result<()
     lead::step_down(access, &report, name, now)
 }
 
-/// Refuses a node on which an interrupted command has prepared a restore: its etcd would begin again with the snapshot. An older image
-/// does not tell.
+/// Refuses a node on which an interrupted command has prepared a restore: its etcd would begin again with the snapshot. A node that
+/// cannot be asked is refused as well; one whose image is too old to know the question has no prepared restore.
 fn must_keep_its_data(access: &Access, name: &str) -> Result<()> {
-    let command = node_program::command("restore", "pending");
-    let said = access.ssh.run(access.node(name)?.address, &command);
-    let lines = said.map_or(Vec::new(), |said| said.lines);
+    let question = node_program::command("restore", "pending");
+    let command = format!("({question}) || true");
+    let answer = access.ssh.run(access.node(name)?.address, &command);
+    let lines = answer.map_err(|reason| no_login(name, &reason))?.lines;
     let mut places = lines.iter().filter_map(|it| it.strip_prefix("restore="));
     let Some(place) = places.next().map(printable) else {
         return Ok(());

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::operation::Operation;
+use super::ssh_reason::no_login;
 use super::{catch_up, order, ssh_reason};
 use crate::failure::{Kind, explain};
 use crate::progress::Progress;
@@ -154,14 +155,6 @@ const RUNS_ON: &str = "it runs on as before";
 fn boot_id(access: &Access, address: IpAddr) -> Result<String, String> {
     let said = access.ssh.run(address, BOOT_ID)?;
     Ok(said.lines.join(""))
-}
-
-/// Returns the failure of a login before anything was restarted.
-fn no_login(name: &str, reason: &str) -> anyhow::Error {
-    Kind::Unhealthy.error(
-        format!("logging in on {name}: {reason}"),
-        ssh_reason::hint(reason),
-    )
 }
 
 impl fmt::Display for Reboots {

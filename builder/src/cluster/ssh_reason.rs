@@ -2,6 +2,8 @@
 
 use std::process::ExitStatus;
 
+use crate::failure::Kind;
+
 /// The reason of a host key that another machine has, or another image.
 const OTHER_HOST_KEY: &str = "its host key is not the one in known_hosts";
 
@@ -13,6 +15,11 @@ pub(super) const TOO_LATE: &str = "it did not end within";
 
 /// The next step for a node that cannot be reached.
 pub(super) const UNREACHABLE: &str = "check its power and network";
+
+/// Returns the failure of a login before anything was restarted.
+pub(super) fn no_login(name: &str, reason: &str) -> anyhow::Error {
+    Kind::Unhealthy.error(format!("logging in on {name}: {reason}"), hint(reason))
+}
 
 /// Returns the next step after a command on a node has failed for this reason.
 pub(super) fn hint(reason: &str) -> &'static str {
