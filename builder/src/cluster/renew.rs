@@ -141,7 +141,7 @@ pub(super) fn hand_to(
     let places = places.map(|said| Places(said.lines));
     let wanted = WantedFingerprints::of(access, address, leaves);
     // A member that did not serve clients before the renewal does not do so afterwards.
-    let patience = match wanted.is_served {
+    let limit = match wanted.is_served {
         true => PRESENTED,
         false => Duration::ZERO,
     };
@@ -160,7 +160,7 @@ pub(super) fn hand_to(
                 .ssh
                 .run_with(address, &program("renew"), &bundle(&leaves));
             has_received = sent.is_ok();
-            sent.and_then(|_| must_be_presented(access, address, &wanted, patience))
+            sent.and_then(|_| must_be_presented(access, address, &wanted, limit))
         }
     };
     NodeRenewal {
@@ -240,11 +240,11 @@ fn must_be_presented(
     access: &Access,
     address: IpAddr,
     wanted: &WantedFingerprints,
-    patience: Duration,
+    limit: Duration,
 ) -> Result<RenewalOutcome, String> {
     let started = Instant::now();
     while !wanted.is_presented(access, address) {
-        if started.elapsed() >= patience {
+        if started.elapsed() >= limit {
             let reason = match access.client.status(address) {
                 Ok(_) => "it still presents other certificates".to_owned(),
                 Err(trouble) => {

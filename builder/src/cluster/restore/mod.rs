@@ -98,7 +98,7 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     first_failure(on_each(access, &waiting, &words))?;
     first_failure(on_each(access, &waiting, "start"))?;
     operation.progress.note("waiting until all members work");
-    wait(operation, patience(snapshot.bytes.reveal().len()))?;
+    wait(operation, time_limit(snapshot.bytes.reveal().len()))?;
     check_begun(&before, &operation.survey()?, snapshot)?;
     Ok(Restoration {
         format: 1,
@@ -194,7 +194,7 @@ fn check_begun(before: &ClusterReport, after: &ClusterReport, snapshot: &Snapsho
 
 /// Returns how long all members may take to begin with a snapshot of this many bytes. A command that ends earlier and is run again
 /// would stop those that are about to begin.
-fn patience(bytes: usize) -> Duration {
+fn time_limit(bytes: usize) -> Duration {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     BEGINNING + Duration::from_secs(bytes / SLOW_CARD)
 }

@@ -47,8 +47,8 @@ fn a_node_s_facts_are_read() {
 /// A slow card reads and writes some megabytes in a second.
 #[test]
 fn a_large_snapshot_gets_more_time() {
-    assert_eq!(patience(20_000), Duration::from_mins(10));
-    assert_eq!(patience(8 << 30), Duration::from_secs(600 + 4096));
+    assert_eq!(time_limit(20_000), Duration::from_mins(10));
+    assert_eq!(time_limit(8 << 30), Duration::from_secs(600 + 4096));
 }
 
 #[test]
