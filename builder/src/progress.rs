@@ -65,7 +65,7 @@ impl Progress for Bars {
         Box::new(Bar(bar))
     }
     fn note(&self, line: &str) {
-        self.0.suspend(|| tell(&mut io::stderr(), line));
+        self.0.suspend(|| print(&mut io::stderr(), line));
     }
 }
 
@@ -141,7 +141,7 @@ impl<W: Write + Send + fmt::Debug> Progress for Lines<W> {
         })
     }
     fn note(&self, line: &str) {
-        tell(
+        print(
             &mut *self.out.lock().unwrap_or_else(PoisonError::into_inner),
             line,
         );
@@ -181,7 +181,7 @@ impl<W: Write + Send + fmt::Debug> Task for Line<'_, W> {
 }
 
 /// Prints a line; a closed stderr must not stop a build.
-fn tell(out: &mut impl Write, line: &str) {
+fn print(out: &mut impl Write, line: &str) {
     let _ = writeln!(out, "{line}");
 }
 

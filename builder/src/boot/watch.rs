@@ -126,14 +126,14 @@ impl Watch<'_> {
                 line.to_owned(),
                 "the console above says what happened before",
             );
-            return Err(self.sick(index, &reason, hint));
+            return Err(self.node_failure(index, &reason, hint));
         }
         match lab.machines.stopped(name)? {
             None => Ok(stage),
             Some(reason) => {
                 let reason = format!("its machine stopped: {reason}");
                 let hint = "the message is from QEMU; too little memory is the usual reason";
-                Err(self.sick(index, &reason, hint))
+                Err(self.node_failure(index, &reason, hint))
             }
         }
     }
@@ -176,7 +176,7 @@ impl Watch<'_> {
                     let hint = "its certificates are not of this cluster's CA (client/ca.crt): build this node \
                                 again with the state directory of the others";
                     let reason = format!("it does not take part: {reason}");
-                    return Err(self.sick(index, &reason, hint));
+                    return Err(self.node_failure(index, &reason, hint));
                 }
             }
         }
@@ -198,7 +198,7 @@ impl Watch<'_> {
         }
     }
 
-    fn sick(&mut self, index: usize, reason: &str, hint: &str) -> anyhow::Error {
+    fn node_failure(&mut self, index: usize, reason: &str, hint: &str) -> anyhow::Error {
         self.culprit = Some(index);
         let message = format!("node {}: {reason}", self.nodes[index].name);
         Kind::Unhealthy.error(message, hint)
@@ -238,25 +238,25 @@ impl Watch<'_> {
                 None => node.stage != Stage::Member,
             };
             if shown {
-                self.last_words(lab, node);
+                self.print_last_lines(lab, node);
             }
         }
     }
 
-    fn last_words(&self, lab: &mut BootLab, node: &Progressing) {
-        let tell = |line: &str| self.progress.note(line);
-        tell(&format!("--- last lines of the console of {}", node.name));
+    fn print_last_lines(&self, lab: &mut BootLab, node: &Progressing) {
+        let note = |line: &str| self.progress.note(line);
+        note(&format!("--- last lines of the console of {}", node.name));
         if let Ok(console) = lab.machines.console(&node.name) {
-            console.tail().for_each(tell);
+            console.tail().for_each(note);
         }
         let mut places = lab.nodes().iter().filter(|place| place.name == node.name);
         let place = places.next().filter(|_| node.stage >= Stage::Network);
         if let Some(journal) = place.and_then(|place| checks::journal(lab.setup(), place)) {
-            tell(&format!(
+            note(&format!(
                 "--- last lines of etcd's journal of {}",
                 node.name
             ));
-            journal.lines().for_each(tell);
+            journal.lines().for_each(note);
         }
     }
 }

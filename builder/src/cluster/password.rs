@@ -53,7 +53,7 @@ pub fn set_password(
         None => generated(state, user)?,
     };
     let password = read(&file)?;
-    tell(access, user, &password)?;
+    send(access, user, &password)?;
     Ok(PasswordChange {
         format: 1,
         cluster: access.description.cluster.clone(),
@@ -113,7 +113,7 @@ fn read(file: &Path) -> Result<Secret> {
 }
 
 /// Sets the password through the first member that answers.
-fn tell(access: &Access, user: &str, password: &Secret) -> Result<()> {
+fn send(access: &Access, user: &str, password: &Secret) -> Result<()> {
     let mut reasons = Vec::new();
     for member in &access.description.members {
         let session = access.client.connect(member.address);

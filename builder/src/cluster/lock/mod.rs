@@ -90,7 +90,7 @@ impl OperatorLock {
         now: i64,
         progress: &dyn Progress,
     ) -> Result<Self> {
-        let taken = Self::patiently(access, command, operator, now, progress)?;
+        let taken = Self::with_retries(access, command, operator, now, progress)?;
         Ok(taken.unwrap_or_else(|trouble| Self::without(access, &trouble, progress)))
     }
 
@@ -103,7 +103,7 @@ impl OperatorLock {
         now: i64,
         progress: &dyn Progress,
     ) -> Result<Self> {
-        match Self::patiently(access, command, operator, now, progress)? {
+        match Self::with_retries(access, command, operator, now, progress)? {
             Ok(lock) => Ok(lock),
             Err(trouble) if Persistence::of(&trouble) == Persistence::Temporary => {
                 Err(no_majority(&access.description.cluster, &trouble))
@@ -122,7 +122,7 @@ impl OperatorLock {
     }
 
     /// Takes the lock for a command, and tries again while the failure may be that of an election.
-    fn patiently(
+    fn with_retries(
         access: &Access,
         command: &str,
         operator: &Operator,

@@ -74,13 +74,13 @@ fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<(
     if status.success() {
         return Ok(());
     }
-    Err(Kind::Storage.error(format!("running mmdebstrap: {status}\n{}", last_words(log)),
+    Err(Kind::Storage.error(format!("running mmdebstrap: {status}\n{}", last_lines(log)),
         "these are the last lines of its log; check the network, the free space of the cache directory and the free memory",
     ))
 }
 
 /// Returns the last lines of the log, which may contain the cause.
-fn last_words(log: &Path) -> String {
+fn last_lines(log: &Path) -> String {
     let text = fs_err::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
