@@ -80,8 +80,8 @@ fn verify_and_inspect_know_such_images_and_a_rebuild_repeats_them() {
         let before = digest(&scene.image_path("etcd2"));
         scene.build(&["--nodes", "3"]);
         assert_eq!(digest(&scene.image_path("etcd2")), before, "{family}");
-        let spoilt = scene.at("images/etcd3.img");
-        let boot = format!("{}@@1M", spoilt.display());
+        let broken = scene.at("images/etcd3.img");
+        let boot = format!("{}@@1M", broken.display());
         let name = match family {
             "ubuntu-core-24" => "::etcd-node/pki/ca.crt",
             _ => "::config.txt",

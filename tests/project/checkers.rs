@@ -327,7 +327,7 @@ fn a_seed_that_is_not_whole_is_rejected() {
         ("network-config", "version: 2\nrenderer: networkd\n"),
     ];
     assert_eq!(cloud::reads(&whole).unwrap(), "a-1 a networkd");
-    let spoilt = |index: usize, text| {
+    let broken = |index: usize, text| {
         let mut seed = whole;
         seed[index].1 = text;
         cloud::reads(&seed).unwrap_err()
@@ -336,11 +336,11 @@ fn a_seed_that_is_not_whole_is_rejected() {
     says(&cloud::reads(&whole[1..]).unwrap_err(), none);
     says(&cloud::reads(&whole[..1]).unwrap_err(), none);
     says(
-        &spoilt(1, "instance-id: a-1\nlocal-hostname: a\ndsmode: disabled\n"),
+        &broken(1, "instance-id: a-1\nlocal-hostname: a\ndsmode: disabled\n"),
         none,
     );
-    says(&spoilt(1, "instance-id: [\n"), "local-hostname");
-    says(&spoilt(2, "renderer: [\n"), "'NoneType' object");
+    says(&broken(1, "instance-id: [\n"), "local-hostname");
+    says(&broken(2, "renderer: [\n"), "'NoneType' object");
 }
 
 #[cfg(target_os = "linux")]

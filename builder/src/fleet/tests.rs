@@ -44,7 +44,7 @@ fn fleet(template_text: &str, table: &str) -> Result<Fleet, Invalid> {
 
 #[track_caller]
 fn complaints(template_text: &str, table: &str) -> Vec<String> {
-    let invalid = fleet(template_text, table).expect_err("the fleet is spoilt");
+    let invalid = fleet(template_text, table).expect_err("the fleet is invalid");
     invalid.complaints
 }
 

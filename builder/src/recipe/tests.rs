@@ -25,12 +25,12 @@ sha256 = "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
 /// Returns the error message for the valid recipe with one text replaced.
 #[track_caller]
 fn complaint(from: &str, to: &str) -> String {
-    assert!(VALID.contains(from), "otherwise this spoils nothing");
+    assert!(VALID.contains(from), "otherwise this changes nothing");
     let error =
-        file::parse("spoilt", &VALID.replace(from, to), &BTreeMap::new()).expect_err("spoilt");
+        file::parse("broken", &VALID.replace(from, to), &BTreeMap::new()).expect_err("broken");
     let failure = error.downcast_ref::<Failure>().expect("a failure");
     assert_eq!(failure.kind, Kind::Usage);
-    assert!(failure.message.contains("spoilt.toml"), "{failure}");
+    assert!(failure.message.contains("broken.toml"), "{failure}");
     failure.message.clone()
 }
 

@@ -191,16 +191,16 @@ mod tests {
 
     #[test]
     fn an_unsound_index_is_refused() {
-        let spoilt = |spoil: fn(&mut Index)| {
+        let error_after = |change: fn(&mut Index)| {
             let mut index = index();
-            spoil(&mut index);
+            change(&mut index);
             let json = index.to_json().unwrap();
             Index::from_json("a", json.as_bytes())
                 .unwrap_err()
                 .to_string()
         };
         assert_eq!(
-            spoilt(|index| index.format = 2),
+            error_after(|index| index.format = 2),
             "reading a: its format 2 is not 1"
         );
         for name in ["..", "../x", "/x", "a/b", "a\\b", "c:x", ""] {
@@ -212,11 +212,11 @@ mod tests {
             assert_eq!(error.to_string(), wanted);
         }
         assert_eq!(
-            spoilt(|index| index.parts[0] = "ab".to_owned()),
+            error_after(|index| index.parts[0] = "ab".to_owned()),
             "reading a: its entry \"ab\" is not valid"
         );
         assert_eq!(
-            spoilt(|index| index.files[1].stored.sha256 = "b".to_owned()),
+            error_after(|index| index.files[1].stored.sha256 = "b".to_owned()),
             "reading a: its entry \"ab\" is not valid"
         );
     }

@@ -124,7 +124,7 @@ impl OwnCa {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests spoil files")]
+#[expect(clippy::disallowed_methods, reason = "tests damage files")]
 pub(super) fn overwrite(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
