@@ -69,16 +69,16 @@ impl Seed {
     }
 
     fn install_mode(&self, step: &str) -> Result<(), String> {
-        let witness = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/snapd/witness");
+        let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/snapd/checker");
         assert!(
-            witness.is_file(),
+            checker.is_file(),
             "no {}: `cargo xtask setup` compiles it",
-            witness.display()
+            checker.display()
         );
-        let (witness, folder) = (witness.to_str().unwrap(), self.0.path().to_str().unwrap());
+        let (checker, folder) = (checker.to_str().unwrap(), self.0.path().to_str().unwrap());
         let said = tool(
             "unshare",
-            &["-rm", "sh", "-euc", INSTALL_MODE, witness, step, folder],
+            &["-rm", "sh", "-euc", INSTALL_MODE, checker, step, folder],
         );
         match said.code {
             Some(0) => Ok(()),

@@ -21,4 +21,4 @@ fi
 
 GOROOT=$(echo "$PWD"/usr/lib/go-*)
 export GOROOT GOPATH="$PWD/usr/share/gocode" GOCACHE="$PWD/cache" GO111MODULE=off GOENV=off GOTOOLCHAIN=local CGO_ENABLED=0
-exec "$GOROOT/bin/go" build -tags nosecboot -o witness "$here/main.go"
+exec "$GOROOT/bin/go" build -tags nosecboot -o checker "$here/main.go"

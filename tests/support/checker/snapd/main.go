@@ -1,4 +1,4 @@
-// What snapd itself makes of the ubuntu-seed partition at /run/mnt/ubuntu-seed, where it looks for it: witness configure|switch.
+// Shows what snapd itself does with the ubuntu-seed partition at /run/mnt/ubuntu-seed, where it looks for it: checker configure|switch.
 //
 // configure: installs settings for cloud-init into /run/mnt/ubuntu-data/system-data.
 // switch:    makes the run system there and tells the bootloader to start it.
@@ -28,7 +28,7 @@ const (
 func main() {
 	step := map[string]func(*system) error{"configure": configure, "switch": switchToRun}[strings.Join(os.Args[1:], " ")]
 	if step == nil {
-		fail(errors.New("usage: witness configure|switch"))
+		fail(errors.New("usage: checker configure|switch"))
 	}
 	found, err := find()
 	if err != nil {
