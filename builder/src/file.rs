@@ -45,8 +45,9 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Refuses a pipe, a socket or a device, which may never end. Allowed is what the shell has opened for this program, as with
-/// `<(…)`, and the empty device. A path that cannot be looked at is left to whoever opens it. The error omits the path.
+/// Refuses a pipe, a socket or a device, which may never end. Accepts what the shell has opened for this program, as with
+/// `<(…)`, and `/dev/null`. A path whose metadata cannot be read is accepted, because opening it reports the reason. The error
+/// omits the path.
 pub(crate) fn must_end(path: &Path) -> io::Result<()> {
     const OPENED: [&str; 4] = ["/dev/fd", "/proc/self/fd", "/dev/stdin", "/dev/null"];
     let is_open = || OPENED.iter().any(|place| path.starts_with(place));

@@ -49,7 +49,7 @@ fn lead(node: &Node, find: &str) -> String {
     facts.collect::<Vec<_>>().join("\n")
 }
 
-/// What the members tell, and the fact.
+/// What the members report, and the fact that follows.
 const STATES: [(&[(u32, u32)], &str); 8] = [
     (&[(42, 300), (42, 301)], "ahead 500 301"),
     (&[(42, 300), (42, 499)], "ahead 500 499"),
@@ -58,7 +58,7 @@ const STATES: [(&[(u32, u32)], &str); 8] = [
     // Another cluster, as after a restore, counts from the beginning.
     (&[(7, 300), (7, 301)], ""),
     (&[(42, 300), (7, 301)], ""),
-    // One of them does not tell.
+    // One of them does not report its index.
     (&[(42, 300)], ""),
     (&[], ""),
 ];

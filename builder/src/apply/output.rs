@@ -117,7 +117,7 @@ impl OutputFolder {
                 "name another directory with `--out`",
             ));
         }
-        // The memory of programs is a directory for anybody's files.
+        // `/dev/shm` holds files in memory, which any program may create.
         if path.starts_with("/dev") && !path.starts_with("/dev/shm") {
             let hint = "name a directory with `--out`, and write its images to cards with `etcd-image flash`";
             let message = format!("{} is in the directory of the devices", path.display());

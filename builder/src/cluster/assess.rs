@@ -14,7 +14,7 @@ const LARGE_OFFSET: f64 = 1.0;
 const NEARLY_FULL: f64 = 0.8;
 const HOT: f64 = 80.0;
 
-/// Why the answer of a member counts for nothing.
+/// The reason to ignore what answers at a member's address.
 pub(super) const OF_ANOTHER_CLUSTER: &str = "a member of another cluster answers at its address";
 
 /// The error of a member that follows nobody, in its status.

@@ -71,8 +71,8 @@ pub(super) fn survey(access: &Access, now: i64, scope: Scope) -> Result<ClusterR
     Ok(assess::assess(&access.description.cluster, members, &list))
 }
 
-/// Takes what a member of another cluster says for no answer: it must count in no majority, and nobody may save its keys as those of
-/// this cluster. This cluster is the one that confirms reads through most of its members, or else the one with most of them.
+/// Treats an answer of a member of another cluster like silence: it must count in no majority, and nobody may save its keys as those of
+/// this cluster. This cluster is the one with most members that confirm reads; if several have as many, the one with most members.
 fn set_others_apart(seen: &mut [Seen]) {
     let cluster = |it: &Seen| it.report.cluster_id.clone();
     let weight = |id: &String| {

@@ -25,7 +25,7 @@ pub struct ClusterReport {
     pub members: Vec<MemberReport>,
 }
 
-/// How well a cluster is.
+/// Whether a cluster works, and whether all of its members do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {

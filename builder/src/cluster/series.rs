@@ -12,8 +12,8 @@ const WITH_DOWNGRADE: Series = Series(3, 6);
 
 /// The first release of a series from which etcd can change to the next series, and what happens with earlier ones.
 ///
-/// Until 3.5, etcd kept the list of members twice, and 3.6 reads the copy that the older releases did not keep complete: promoted
-/// learners and removed members come back as they were. See <https://etcd.io/blog/2025/zombie_members_upgrade/>. The limit of 3.6 is
+/// Until 3.5, etcd kept the list of members twice, and 3.6 reads the copy that older releases did not always update: promoted
+/// learners become learners again, and removed members come back. See <https://etcd.io/blog/2025/zombie_members_upgrade/>. The limit of 3.6 is
 /// that of etcd's guide, <https://etcd.io/docs/v3.7/upgrades/upgrade_3_7/>.
 const READY: [(Series, u32, &str); 2] = [
     (

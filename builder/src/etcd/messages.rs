@@ -6,7 +6,7 @@
 
 use prost::Message;
 
-/// The head of every answer.
+/// The header of every answer.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct ResponseHeader {
     /// The id of the cluster.
@@ -50,7 +50,7 @@ impl Member {
 /// The status of a member.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Status {
-    /// The head of the answer.
+    /// The header of the answer.
     #[prost(message, optional, tag = "1")]
     pub header: Option<ResponseHeader>,
     /// etcd's version.

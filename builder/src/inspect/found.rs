@@ -17,7 +17,7 @@ pub enum Before {
     Missing,
     /// A regular file.
     File {
-        /// Permission bits, owner and group numbers.
+        /// Permission bits, user ID and group ID.
         attributes: Attributes,
         /// Size in bytes.
         size: u64,
@@ -26,7 +26,7 @@ pub enum Before {
     },
     /// A directory.
     Folder {
-        /// Permission bits, owner and group numbers.
+        /// Permission bits, user ID and group ID.
         attributes: Attributes,
     },
     /// A symbolic link.

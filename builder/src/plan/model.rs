@@ -41,17 +41,17 @@ pub(crate) enum Action {
     WriteFile {
         /// The bytes.
         content: FileContent,
-        /// Permission bits, owner and group numbers.
+        /// Permission bits, user ID and group ID.
         attributes: Attributes,
     },
     /// Create a directory; its parent exists by then.
     MakeFolder {
-        /// Permission bits, owner and group numbers.
+        /// Permission bits, user ID and group ID.
         attributes: Attributes,
     },
     /// Change mode and owner of an existing path.
     SetAttributes {
-        /// Permission bits, owner and group numbers.
+        /// Permission bits, user ID and group ID.
         attributes: Attributes,
     },
     /// Create or replace a symbolic link.

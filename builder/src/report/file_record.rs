@@ -25,9 +25,9 @@ pub(crate) enum RecordKind {
     File {
         /// Permission bits, four octal digits.
         mode: String,
-        /// Owner number.
+        /// User ID of the owner.
         uid: u32,
-        /// Group number.
+        /// Group ID.
         gid: u32,
         /// Size in bytes.
         size: u64,
@@ -38,9 +38,9 @@ pub(crate) enum RecordKind {
     Folder {
         /// Permission bits, four octal digits.
         mode: String,
-        /// Owner number.
+        /// User ID of the owner.
         uid: u32,
-        /// Group number.
+        /// Group ID.
         gid: u32,
     },
     /// A symbolic link.

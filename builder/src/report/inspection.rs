@@ -64,9 +64,9 @@ pub(crate) struct ListedPath {
     pub kind: &'static str,
     /// Permission bits, four octal digits.
     pub mode: String,
-    /// Owner number.
+    /// User ID of the owner.
     pub uid: u32,
-    /// Group number.
+    /// Group ID.
     pub gid: u32,
     /// Size in bytes.
     pub size: u64,

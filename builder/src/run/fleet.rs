@@ -33,8 +33,8 @@ impl Job {
     }
 
     /// Returns the manifest of the images if a worker built all of them before: another worker of the same shard, or the
-    /// same one before it was killed. Files that are not as they were built count for nothing. If a key is given, neither do images that
-    /// it has not signed: a manifest can be written to fit any image.
+    /// same one before it was killed. Returns `None` if a file is not as it was built, or if a key is given that has not signed the
+    /// images: a manifest can be written to fit any image.
     pub(crate) fn built_before(
         &self,
         sources: &Sources<'_>,

@@ -60,8 +60,7 @@ pub(super) fn ipv6_twins(lab: &mut Lab) -> Result<()> {
     )
 }
 
-/// A board without a time server thinks that all certificates are of the future. It tells so, and takes its place when its clock
-/// is right.
+/// To a board without a time server, no certificate is valid yet. It says so, and becomes a member once its clock is right.
 pub(super) fn clock(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;

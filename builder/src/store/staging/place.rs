@@ -40,7 +40,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The number of the user who can give files away.
+/// The user ID of root, who can change the owner of a file.
 #[cfg(unix)]
 const ROOT: u32 = 0;
 
