@@ -72,11 +72,8 @@ fn an_answer_that_is_no_digest_is_ignored() {
 fn a_node_that_cannot_restore_is_named() {
     let snapshot = Snapshot {
         bytes: crate::secret::Secret::new(vec![0; 300 << 20]),
-        sha256: "ab".to_owned(),
-        revision: 9,
-        members: Vec::new(),
-        addresses: Vec::new(),
         version: Some("3.5.0".to_owned()),
+        ..snapshot()
     };
     let ready = || NodeFacts {
         free: 900,
@@ -153,12 +150,9 @@ fn a_snapshot_of_members_with_the_same_names_at_other_addresses_is_refused() {
     };
     let outcome = |addresses: &[u8]| {
         let snapshot = Snapshot {
-            bytes: crate::secret::Secret::new(Vec::new()),
-            sha256: "ab".to_owned(),
-            revision: 9,
             members: names.map(str::to_owned).to_vec(),
             addresses: hosts(addresses),
-            version: None,
+            ..snapshot()
         };
         must_be_of(&cluster, &snapshot)
     };
@@ -172,16 +166,21 @@ fn a_snapshot_of_members_with_the_same_names_at_other_addresses_is_refused() {
     assert_eq!(error, wanted);
 }
 
-#[test]
-fn success_needs_another_cluster_or_a_raised_revision() {
-    let snapshot = Snapshot {
+/// Returns a snapshot that is as small as possible.
+pub(super) fn snapshot() -> Snapshot {
+    Snapshot {
         bytes: crate::secret::Secret::new(Vec::new()),
         sha256: "ab".to_owned(),
         revision: 9,
         members: Vec::new(),
         addresses: Vec::new(),
         version: None,
-    };
+    }
+}
+
+#[test]
+fn success_needs_another_cluster_or_a_raised_revision() {
+    let snapshot = snapshot();
     let report = |id: Option<&str>, revision: u64| {
         let member = MemberReport {
             cluster_id: id.map(str::to_owned),

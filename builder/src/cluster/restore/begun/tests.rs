@@ -2,21 +2,11 @@
 
 use super::super::super::assess::assess;
 use super::super::super::report::MemberReport;
+use super::super::tests::snapshot;
 use super::*;
 use crate::failure::explain;
 
 const LIST: &str = "etcd1=https://192.168.0.50:2380,etcd2=https://192.168.0.51:2380";
-
-fn snapshot() -> Snapshot {
-    Snapshot {
-        bytes: crate::secret::Secret::new(Vec::new()),
-        sha256: "ab".to_owned(),
-        revision: 9,
-        members: Vec::new(),
-        addresses: Vec::new(),
-        version: None,
-    }
-}
 
 /// Returns a node that has begun with a snapshot.
 fn restored(sha256: &str, vow: &str, time: i64) -> NodeFacts {
