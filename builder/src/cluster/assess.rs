@@ -120,7 +120,7 @@ fn disagreement(members: &[MemberReport]) -> Option<String> {
     let leaders = members.iter().map(|member| member.leader);
     let leaders: BTreeSet<u64> = leaders.filter(|leader| *leader != 0).collect();
     (leaders.len() > 1)
-        .then(|| "the members follow different leaders: an election goes on".to_owned())
+        .then(|| "the members follow different leaders: an election is in progress".to_owned())
 }
 
 /// Returns the alarms, with the names of the members. etcd writes them as `memberID:123 alarm:NOSPACE`.
@@ -290,7 +290,7 @@ mod tests {
             (|m| m.leader = 0, "b has no leader"),
             (
                 |m| m.leader = 2,
-                "the members follow different leaders: an election goes on",
+                "the members follow different leaders: an election is in progress",
             ),
             (
                 |m| m.errors.push("memberID:3 alarm:NOSPACE ".to_owned()),
