@@ -9,8 +9,8 @@ use crate::failure::{Failure, Kind, Several, explain};
 pub struct Refusals(Vec<Failure>);
 
 impl Refusals {
-    /// Returns the value of a successful check. Keeps a refusal and returns `None`. Any other failure is returned as it is,
-    /// also that of something damaged, about which nothing else can be said.
+    /// Returns the value of a successful check. Keeps a refusal and returns `None`. Returns any other failure as it is,
+    /// including that of a damaged base, which no further check can read.
     pub(crate) fn check<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),

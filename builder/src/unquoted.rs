@@ -1,4 +1,4 @@
-//! Lines that are no TOML because of what people take it for: values without quotes, YAML, JSON, INI files and shells.
+//! Lines that are not TOML, because people write values without quotes or mistake TOML for YAML, JSON, INI or shell.
 
 use std::net::IpAddr;
 

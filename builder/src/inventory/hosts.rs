@@ -92,7 +92,7 @@ fn named_on(line: &str) -> Result<Option<Named>, String> {
     Ok(Some((host, of_etcd.is_some())))
 }
 
-/// Returns whether an address that is no loopback address belongs to no machine. Debian's `ip6-localnet` is `fe00::`.
+/// Returns whether an address, which is not a loopback one, belongs to no single machine. Debian's `ip6-localnet` is `fe00::`.
 fn is_nobody(address: IpAddr, name: &str) -> bool {
     let is_special = match address {
         IpAddr::V4(v4) => v4.is_broadcast(),

@@ -120,7 +120,7 @@ impl Shards {
     }
 }
 
-/// Reads the record of a shard; the result of the second kind is that of the whole fleet.
+/// Reads the record of a shard. Returns which shard it is, and the record of the whole fleet.
 fn read_shard(folder: &Path) -> Result<(Shard, FleetRecord)> {
     let shown = folder.display();
     let Some(mut record) = FleetRecord::read(folder)? else {

@@ -140,7 +140,7 @@ impl FleetRecord {
         fleet_list::text(folder, self.present())
     }
 
-    /// Returns the first file that has not the same digest in two digest lists of the fleet. The lists of the clusters that were `built`
+    /// Returns the first file whose digest differs between two digest lists of the fleet. The lists of the clusters that were `built`
     /// in between may differ.
     pub(crate) fn first_change(&self, old: &str, new: &str, built: &[&str]) -> Option<String> {
         let others = self.present().filter(|name| !built.contains(name));

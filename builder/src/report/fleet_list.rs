@@ -41,7 +41,7 @@ pub(crate) fn list_of(cluster: &str) -> String {
     format!("{cluster}/{SUMS}")
 }
 
-/// Returns the first file that has not the same digest in both lists: the record of the fleet, or the list of one of these clusters.
+/// Returns the first file whose digest differs between both lists: the record of the fleet, or the list of one of these clusters.
 pub(super) fn first_change<'a>(
     old: &str,
     new: &str,

@@ -39,7 +39,7 @@ struct BoltPage<'a> {
 type BoltEntry<'a> = (&'a [u8], &'a [u8]);
 
 impl<'a> Database<'a> {
-    /// Opens a database; `None` if these bytes are none.
+    /// Opens a database; `None` if the bytes are not one.
     pub(super) fn open(bytes: &'a [u8]) -> Option<Self> {
         let first = header(bytes, 0);
         let page_size = first.as_ref().map_or(4096, |header| header.page_size);

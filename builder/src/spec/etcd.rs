@@ -118,7 +118,7 @@ const DATA_PARENTS: [&str; 4] = ["/var/lib/", "/srv/", "/mnt/", "/data/"];
 /// The directory of the data by default.
 pub const DEFAULT_DATA_DIR: &str = "/var/lib/etcd";
 
-/// Checks the directory of the data. Its name begins with `etcd`, so that it is none that something else uses.
+/// Checks the directory of the data. Its name must begin with `etcd`, so that no other program uses the same directory.
 pub(super) fn data_dir(path: &str) -> Result<(), String> {
     placement::plain(path)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);

@@ -19,8 +19,8 @@ pub(crate) fn advice(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// Returns the nearest known name if it is close and no other is equally near. A name with another number is none: who writes
-/// `pi2` does not mean `pi3`.
+/// Returns the nearest known name if it is close and no other is equally near. A name with another number is never returned:
+/// whoever writes `pi2` does not mean `pi3`.
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase().replace('_', "-");
     let distance = |known: &str| strsim::damerau_levenshtein(&name, known);

@@ -163,7 +163,8 @@ impl TableReader<'_> {
             .map(|value| Placed::new(place, value))
     }
 
-    /// Returns the items that can be read. What a list of numbers lacks says nothing if one of them is unreadable.
+    /// Returns the items that can be read. Returns `None` for a list of numbers with an unreadable item: other checks would
+    /// report the number as missing.
     fn items(
         &mut self,
         label: &str,
