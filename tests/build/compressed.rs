@@ -119,7 +119,7 @@ fn every_command_reads_compressed_images() {
         );
         assert!(other.stderr.contains(&note), "{}", other.stderr);
     }
-    // The image of a removed node and a foreign image stay, too.
+    // The image of a removed node and a foreign image also stay.
     fs::copy(
         scene.at("images/etcd1.img.gz"),
         scene.at("images/etcd2.img.gz"),

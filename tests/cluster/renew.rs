@@ -108,7 +108,7 @@ fn members_present_renewed_certificates_while_clients_write() {
                 ["client.root.pem", "peer.pem", "server.pem"],
                 "{name}"
             );
-            // The login user's etcdctl gets a new certificate for its key, too.
+            // The login user's etcdctl also gets a new certificate for its key.
             let state = format!("etcd-cluster/nodes/{name}/client.root");
             for ending in ["crt", "key"] {
                 let own = nodes.folder(node).join(format!("client/client.{ending}"));

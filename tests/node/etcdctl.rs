@@ -64,7 +64,7 @@ ETCDCTL_ENDPOINTS=https://192.168.0.50:2379
 ETCDCTL_KEY=/etc/etcd/client/client.key
 <member><list>";
     assert_eq!(shell.run("etcdctl member list").done().text(), wanted);
-    // Without a login shell, too.
+    // Also without a login shell.
     let unset = "unset ETCDCTL_API ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_ENDPOINTS ETCDCTL_KEY; ";
     let said = shell.run(&format!("{unset}etcdctl member list")).done();
     assert_eq!(said.text(), wanted);

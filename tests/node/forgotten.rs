@@ -13,7 +13,7 @@ const ALL: &str = "1a, started, a, https://192.168.0.50:2380, https://192.168.0.
 1c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false
 ";
 
-/// Creates a node whose etcd has started. `b` and `c` answer for a majority with this list, and tell the id of their cluster and
+/// Creates a node whose etcd has started. `b` and `c` answer for a majority with this list, and report the ID of their cluster and
 /// their raft index.
 fn node(list: &str, states: &[(u32, u32)]) -> Node {
     let node = Node::with_data();

@@ -132,7 +132,7 @@ impl Node {
     }
 }
 
-/// Returns an etcd that tells its version, and nothing more.
+/// Returns an etcd that prints its version and does nothing else.
 fn program(version: &str) -> String {
     format!("#!/bin/sh\necho 'etcd Version: {version}'\n")
 }

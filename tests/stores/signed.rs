@@ -1,4 +1,4 @@
-//! Checks that whoever can write to a store, but cannot sign, gets no image of his own onto a card.
+//! Checks that whoever can write to a store, but cannot sign, gets no image of their own onto a card.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -106,7 +106,7 @@ fn what_is_refused_names_the_store_and_the_options_for_it() {
 fn what_nobody_has_signed_is_not_taken_from_a_store() {
     let (scene, server) = stored();
     let mut signed = index(&server);
-    // Somebody who knows the recipient sends images of his own.
+    // Somebody who knows the recipient sends other images.
     scene.file(
         "eve.toml",
         "[[file]]\npath = \"/etc/eve\"\ncontent = \"eve\\n\"\n",
@@ -116,7 +116,7 @@ fn what_nobody_has_signed_is_not_taken_from_a_store() {
     let unsigned = "the build in s3://lab/run/1 is not signed: it has no SHA256SUMS.sig";
     refused(&scene, &server, &[unsigned]);
 
-    // He keeps the signed list beside them, then everything but the image.
+    // The signed list is put beside them, then everything else but the image.
     let signature = entry(&mut signed, "SHA256SUMS.sig").clone();
     sent["files"].as_array_mut().unwrap().push(signature);
     *entry(&mut sent, "SHA256SUMS") = entry(&mut signed, "SHA256SUMS").clone();
@@ -135,7 +135,7 @@ fn what_nobody_has_signed_is_not_taken_from_a_store() {
     let read = server.count("GET", image["stored"]["sha256"].as_str().unwrap());
     assert_eq!(read, 0, "the image was not downloaded");
 
-    // He signs them himself.
+    // They are signed with another key.
     key(&scene, "eve", "ed25519", "");
     let own = ["--config", "eve.toml", "--sign", "eve"];
     build(&scene, &server, &self::sent(&own)).done();
