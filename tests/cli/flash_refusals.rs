@@ -102,7 +102,7 @@ fn what_is_not_a_card_for_the_image_is_refused() {
         ),
         (
             "--all card",
-            "images has 2 nodes (etcd1, etcd2), but 1 devices are named",
+            "images has 2 nodes (etcd1, etcd2), but the command line names 1 device",
             "name one device for each node, or use NODE=DEVICE",
         ),
         (

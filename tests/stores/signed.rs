@@ -98,7 +98,7 @@ fn what_is_refused_names_the_store_and_the_options_for_it() {
     assert!(told.stderr.ends_with(hint), "{}", told.stderr);
     let nobody = "error: s3://lab/run/1 has no image of a node etcd9";
     flash(&["etcd9", "card"]).refused_naming(2, &[nobody]);
-    let two = "error: s3://lab/run/1 has 1 nodes (etcd1), but 2 devices are named";
+    let two = "error: s3://lab/run/1 has 1 node (etcd1), but the command line names 2 devices";
     flash(&["--all", "card", "other"]).refused_naming(2, &[two]);
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::trusted::Trusted;
 use crate::cli::FlashOptions;
+use crate::count::count;
 use crate::failure::Kind;
 use crate::report::{FleetRecord, Manifest, NodeRecord};
 use crate::shell;
@@ -122,11 +123,11 @@ fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Assignment>> 
     let (nodes, devices) = (&manifest.nodes, &options.targets);
     if nodes.len() != devices.len() {
         let message = format!(
-            "{} has {} nodes ({}), but {} devices are named",
+            "{} has {} ({}), but the command line names {}",
             options.place(),
-            nodes.len(),
+            count(nodes.len(), "node"),
             node_names(&manifest),
-            devices.len()
+            count(devices.len(), "device")
         );
         return Err(usage(
             message,
