@@ -27,6 +27,7 @@ pub(crate) use select::SelectedCluster;
 pub(crate) use shard::shard_of;
 
 use crate::cli::{BuildOptions, Environment};
+use crate::count::count;
 use crate::spec::{self, Cluster, FleetRow, Input, Invalid, Purpose};
 use collisions::Collisions;
 
@@ -136,7 +137,7 @@ impl Gathered {
         let line = |(complaint, row, others): (String, String, usize)| match others {
             _ if complaint.starts_with(&row) => complaint,
             0 => format!("{row}: {complaint}"),
-            others => format!("{row}: {complaint} (and in {others} other rows)"),
+            more => format!("{row}: {complaint} (and in {})", count(more, "other row")),
         };
         Err(Invalid {
             complaints: self.found.into_iter().map(line).collect(),

@@ -158,7 +158,7 @@ fn a_mistake_in_the_template_is_reported_once() {
     assert_eq!(
         complaints(&TEMPLATE.replace("dns", "dsn"), TABLE),
         [
-            "t.csv:2: cluster.toml:5: unknown key `dsn` in [network]; did you mean `dns`? (and in 1 other rows)"
+            "t.csv:2: cluster.toml:5: unknown key `dsn` in [network]; did you mean `dns`? (and in 1 other row)"
         ]
     );
 }

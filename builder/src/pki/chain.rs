@@ -130,7 +130,7 @@ fn fault(facts: &CertificateFacts, below: usize, now: i64) -> Option<String> {
     let is_too_long = |most: u32| usize::try_from(most).is_ok_and(|most| below > most);
     if let Some(most) = facts.path_length.filter(|most| is_too_long(*most)) {
         return Some(format!(
-            "allows {most} CAs below it (path length), but there are {below}"
+            "allows fewer CAs below it (path length {most}) than there are ({below})"
         ));
     }
     client_view::fault(&facts.der, now)

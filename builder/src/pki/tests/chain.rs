@@ -101,7 +101,7 @@ fn a_chain_that_clients_would_not_accept_is_refused() {
     let (root, below) = root_and_below("basicConstraints=critical,CA:TRUE,pathlen:0", "");
     below.holds(&[&below.pem(), &root.pem()]);
     below.refuses(
-        "/ca.crt holds the certificate `O=Example, CN=root`, which allows 0 CAs below it (path length), but there are 1",
+        "/ca.crt holds the certificate `O=Example, CN=root`, which allows fewer CAs below it (path length 0) than there are (1)",
     );
 
     let (root, below) = root_and_below("", "extendedKeyUsage=serverAuth");
