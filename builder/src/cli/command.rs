@@ -169,7 +169,7 @@ Examples:
         /// Describe this many nodes
         #[arg(long, value_name = "N", default_value_t = 3, value_parser = number::<u32>)]
         nodes: u32,
-        /// Describe the machines of this Ansible inventory, hosts table, or configuration of SSH, etcd or kubeadm
+        /// Describe the machines of this Ansible inventory, hosts table, or configuration of SSH, etcd, kubeadm or Patroni
         #[arg(long, value_name = "FILE", conflicts_with = "nodes")]
         from: Option<PathBuf>,
     },
