@@ -1,4 +1,4 @@
-//! `cluster backup` of real members, checked by etcdutl, on good days and on bad ones.
+//! `cluster backup` of real members, checked by etcdutl, while all works and after failures.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! Calls real members through the library, on good days and on bad ones.
+//! Calls real members through the library, while all works and after failures.
 
 use std::time::Duration;
 

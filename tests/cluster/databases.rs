@@ -1,4 +1,4 @@
-//! `cluster compact`, `defrag` and `alarm disarm` with real members, on good days and on bad ones.
+//! `cluster compact`, `defrag` and `alarm disarm` with real members, while all works and after failures.
 
 use std::fs;
 use std::thread;

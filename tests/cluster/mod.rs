@@ -2,12 +2,12 @@
 
 mod access;
 mod backup;
-mod bad_days;
 mod bucket;
 mod client;
 mod databases;
 mod examples;
 mod extra;
+mod failures;
 mod insecure;
 mod lead;
 mod lock;

@@ -1,4 +1,4 @@
-//! `cluster status` of real members, on good days and on bad ones.
+//! `cluster status` of real members, while all works and after failures.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

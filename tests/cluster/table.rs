@@ -1,4 +1,4 @@
-//! The table of the commands for running clusters: the tests of each on a good day and on two bad ones.
+//! The table of the commands for running clusters: the tests of each while all works, and in two kinds of failure.
 
 use std::fs;
 use std::path::Path;
@@ -20,60 +20,60 @@ backup
     backup::a_full_disk_and_a_killed_command_leave_no_snapshot
 restore
     restore::all_members_begin_again_with_a_snapshot
-    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, bad_days::cut::a_command_without_one_member_does_what_it_can
-    restore::all_members_begin_again_with_a_snapshot, bad_days::killed::a_killed_restore_or_restart_continues
+    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, failures::cut::a_command_without_one_member_does_what_it_can
+    restore::all_members_begin_again_with_a_snapshot, failures::killed::a_killed_restore_or_restart_continues
 defrag
     databases::history_is_removed_and_its_space_freed_followers_first
-    databases::history_is_removed_and_its_space_freed_followers_first, bad_days::cut::a_command_without_one_member_does_what_it_can
-    bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again
+    databases::history_is_removed_and_its_space_freed_followers_first, failures::cut::a_command_without_one_member_does_what_it_can
+    failures::killed::a_killed_request_does_no_harm_and_is_sent_again
 compact
     databases::history_is_removed_and_its_space_freed_followers_first
-    databases::history_is_removed_and_its_space_freed_followers_first, bad_days::cut::a_command_without_one_member_does_what_it_can
-    bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again
+    databases::history_is_removed_and_its_space_freed_followers_first, failures::cut::a_command_without_one_member_does_what_it_can
+    failures::killed::a_killed_request_does_no_harm_and_is_sent_again
 alarm
     databases::an_alarm_is_disarmed_once_its_database_has_room
-    databases::a_corrupt_member_is_named_until_its_data_are_those_of_the_others, bad_days::cut::a_command_without_one_member_does_what_it_can
-    bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again
+    databases::a_corrupt_member_is_named_until_its_data_are_those_of_the_others, failures::cut::a_command_without_one_member_does_what_it_can
+    failures::killed::a_killed_request_does_no_harm_and_is_sent_again
 move-leader
     lead::another_member_leads_when_it_can
-    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, bad_days::cut::a_command_without_one_member_does_what_it_can
-    bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again
+    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, failures::cut::a_command_without_one_member_does_what_it_can
+    failures::killed::a_killed_request_does_no_harm_and_is_sent_again
 logs
     nodes::the_messages_of_a_node_are_shown_without_control_characters
-    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, bad_days::cut::a_command_without_one_member_does_what_it_can
-    bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again
+    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, failures::cut::a_command_without_one_member_does_what_it_can
+    failures::killed::a_killed_request_does_no_harm_and_is_sent_again
 reboot
     nodes::all_nodes_restart_one_by_one_while_a_client_writes
-    nodes::all_nodes_restart_one_by_one_while_a_client_writes, bad_days::cut::a_command_without_one_member_does_what_it_can
-    nodes::a_node_that_stays_off_ends_the_command_before_the_next_node, bad_days::killed::a_killed_restore_or_restart_continues
+    nodes::all_nodes_restart_one_by_one_while_a_client_writes, failures::cut::a_command_without_one_member_does_what_it_can
+    nodes::a_node_that_stays_off_ends_the_command_before_the_next_node, failures::killed::a_killed_restore_or_restart_continues
 password
     password::users_log_in_with_the_password_that_the_state_directory_keeps
     password::users_log_in_with_the_password_that_the_state_directory_keeps
-    bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again
+    failures::killed::a_killed_request_does_no_harm_and_is_sent_again
 renew
     renew::members_present_renewed_certificates_while_clients_write
-    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, bad_days::cut::a_command_without_one_member_does_what_it_can
-    renew::a_node_that_is_missed_gets_its_certificates_later, bad_days::killed::a_killed_renewal_or_rotation_continues
+    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, failures::cut::a_command_without_one_member_does_what_it_can
+    renew::a_node_that_is_missed_gets_its_certificates_later, failures::killed::a_killed_renewal_or_rotation_continues
 rotate-ca
     rotate::the_ca_is_replaced_in_three_phases_while_a_client_writes
-    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, bad_days::cut::a_command_without_one_member_does_what_it_can
-    rotate::the_ca_is_replaced_in_three_phases_while_a_client_writes, bad_days::killed::a_killed_renewal_or_rotation_continues
+    one_down::the_other_nodes_are_looked_after_while_a_board_is_off, failures::cut::a_command_without_one_member_does_what_it_can
+    rotate::the_ca_is_replaced_in_three_phases_while_a_client_writes, failures::killed::a_killed_renewal_or_rotation_continues
 upgrade
     upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes
-    upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes, bad_days::cut::a_command_without_one_member_does_what_it_can
-    upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes, bad_days::killed::a_killed_upgrade_continues
+    upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes, failures::cut::a_command_without_one_member_does_what_it_can
+    upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes, failures::killed::a_killed_upgrade_continues
 replace
     membership::a_dead_member_is_replaced_by_a_new_node
-    membership::a_dead_member_is_replaced_by_a_new_node, bad_days::cut::a_command_without_one_member_does_what_it_can
-    membership::a_dead_member_is_replaced_by_a_new_node, bad_days::killed::a_killed_change_of_the_members_continues
+    membership::a_dead_member_is_replaced_by_a_new_node, failures::cut::a_command_without_one_member_does_what_it_can
+    membership::a_dead_member_is_replaced_by_a_new_node, failures::killed::a_killed_change_of_the_members_continues
 add
     membership::three_members_become_five_and_three_again_while_a_client_writes
-    membership::three_members_become_five_and_three_again_while_a_client_writes, bad_days::cut::a_command_without_one_member_does_what_it_can
-    membership::three_members_become_five_and_three_again_while_a_client_writes, bad_days::killed::a_killed_change_of_the_members_continues
+    membership::three_members_become_five_and_three_again_while_a_client_writes, failures::cut::a_command_without_one_member_does_what_it_can
+    membership::three_members_become_five_and_three_again_while_a_client_writes, failures::killed::a_killed_change_of_the_members_continues
 remove
     membership::three_members_become_five_and_three_again_while_a_client_writes
-    membership::three_members_become_five_and_three_again_while_a_client_writes, bad_days::cut::a_command_without_one_member_does_what_it_can
-    membership::three_members_become_five_and_three_again_while_a_client_writes, bad_days::killed::a_killed_change_of_the_members_continues
+    membership::three_members_become_five_and_three_again_while_a_client_writes, failures::cut::a_command_without_one_member_does_what_it_can
+    membership::three_members_become_five_and_three_again_while_a_client_writes, failures::killed::a_killed_change_of_the_members_continues
 ";
 
 /// Returns the commands of a table, and the tests in its cells.
@@ -121,7 +121,7 @@ fn names() -> Vec<String> {
 }
 
 #[test]
-fn every_command_is_tested_on_a_good_day_and_on_bad_ones() {
+fn every_command_is_tested_with_and_without_failures() {
     let (mut commands, cells) = read(TABLE);
     assert_eq!(missing(&cells), [""; 0]);
     assert_eq!(cells.len(), 3 * commands.len());
@@ -129,7 +129,7 @@ fn every_command_is_tested_on_a_good_day_and_on_bad_ones() {
     assert_eq!(commands, names());
 }
 
-/// Returns the commands of README's table of bad days, sorted.
+/// Returns the commands of README's table of failures, sorted.
 fn described(readme: &str) -> Vec<String> {
     let (_, rows) = readme.split_once("\n| command | one of three").unwrap();
     let rows = rows.lines().take_while(|row| !row.is_empty());
@@ -141,7 +141,7 @@ fn described(readme: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_readme_says_what_every_command_does_on_bad_days() {
+fn the_readme_says_what_every_command_does_after_a_failure() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(path).unwrap();
     assert_eq!(described(&readme), names());
@@ -149,7 +149,7 @@ fn the_readme_says_what_every_command_does_on_bad_days() {
 
 #[test]
 fn a_test_that_does_not_exist_or_run_and_a_row_that_is_missing_are_seen() {
-    let ignored = "bad_days::killed::a_killed_upgrade_continues";
+    let ignored = "failures::killed::a_killed_upgrade_continues";
     let table = format!("status\n    status::no_such_test\n    {ignored}\n");
     let (commands, cells) = read(&table);
     assert_eq!(commands, ["status"]);

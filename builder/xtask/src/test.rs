@@ -14,7 +14,7 @@ const FULL: [&str; 6] = [
     "boot::growth::",
     "boot::full::",
     "fleet::slurm::",
-    "cluster::bad_days::",
+    "cluster::failures::",
 ];
 
 /// The laboratory's arguments in [`run`]: always the same seeds, so that the result does not depend on luck.

@@ -1,7 +1,7 @@
-//! Every command on bad days: it says what failed, where, why and what to do next, and leaves the members and their data
+//! Every command when something fails: it says what failed, where, why and what to do next, and leaves the members and their data
 //! as they were.
 //!
-//! The messages are compared with reviewed texts in `tests/snapshots/bad-days-*.txt`.
+//! The messages are compared with reviewed texts in `tests/snapshots/failures-*.txt`.
 
 mod clock;
 mod cut;
@@ -21,7 +21,7 @@ use crate::support::tool::{Said, tool};
 /// The state directory of the members.
 const OWN: &str = "etcd-cluster";
 
-/// The commands, with words that are right on a good day.
+/// The commands, with words that are right if nothing fails.
 const COMMANDS: [&str; 15] = [
     "status",
     "backup new.db",

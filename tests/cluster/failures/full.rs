@@ -1,4 +1,4 @@
-//! Days on which the disk of the operator's machine is full.
+//! The disk of the operator's machine is full.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn kind(command: &str) -> &str {
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_full_disk_leaves_everything_as_it_was() {
     with_nodes(
-        "cluster::bad_days::full::a_full_disk_leaves_everything_as_it_was",
+        "cluster::failures::full::a_full_disk_leaves_everything_as_it_was",
         |mut nodes| {
             let mut diary = Diary::new("full");
             prepare(&mut nodes);
@@ -43,7 +43,7 @@ fn full_laptop(nodes: &mut Nodes, diary: &mut Diary) {
         "sh",
         &["-c", &format!("cat /dev/zero >{place}/filler 2>/dev/null")],
     );
-    diary.day("The disk of the operator's machine is full", "small/state");
+    diary.part("The disk of the operator's machine is full", "small/state");
     for command in COMMANDS {
         let mut command = command.replace("new.db", "small/new.db");
         if MEMBERSHIP.contains(&kind(&command)) {
@@ -57,7 +57,7 @@ fn full_laptop(nodes: &mut Nodes, diary: &mut Diary) {
     files.retain(|name| !name.starts_with("small/state/"));
     assert_eq!(files, ["small/cluster.toml", "small/filler"]);
     fs::remove_file(small.join("filler")).unwrap();
-    diary.day(
+    diary.part(
         "There is room on the operator's machine again",
         "small/state",
     );

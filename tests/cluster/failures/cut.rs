@@ -1,4 +1,4 @@
-//! Days on which a member is cut off: all the time, or in the middle of a command.
+//! A member is cut off: all the time, or in the middle of a command.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use crate::support::tool::Said;
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_command_without_one_member_does_what_it_can() {
     with_nodes(
-        "cluster::bad_days::cut::a_command_without_one_member_does_what_it_can",
+        "cluster::failures::cut::a_command_without_one_member_does_what_it_can",
         |mut nodes| {
             let mut diary = Diary::new("cut");
             prepare(&mut nodes);
             lead(&mut nodes);
             Members::cut(1);
-            diary.day("One member is cut off", OWN);
+            diary.part("One member is cut off", OWN);
             for command in COMMANDS {
                 diary.run(&mut nodes, command);
             }
             Members::connect(1);
             intact(&nodes);
-            diary.day("The member is there again", OWN);
+            diary.part("The member is there again", OWN);
             diary.run(&mut nodes, "renew").done();
             diary.run(&mut nodes, "status").done();
             diary.reviewed();
@@ -59,7 +59,7 @@ const MOMENTS: [Moment; 5] = [
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_cut_in_the_middle_of_a_command_does_no_harm() {
     with_nodes(
-        "cluster::bad_days::cut::a_cut_in_the_middle_of_a_command_does_no_harm",
+        "cluster::failures::cut::a_cut_in_the_middle_of_a_command_does_no_harm",
         |mut nodes| {
             prepare(&mut nodes);
             for (command, moment) in MOMENTS {
@@ -75,7 +75,7 @@ fn a_cut_in_the_middle_of_a_command_does_no_harm() {
 fn a_cut_in_the_middle_of_an_upgrade_does_no_harm() {
     with_nodes_of(
         "3.4",
-        "cluster::bad_days::cut::a_cut_in_the_middle_of_an_upgrade_does_no_harm",
+        "cluster::failures::cut::a_cut_in_the_middle_of_an_upgrade_does_no_harm",
         |mut nodes| {
             prepare(&mut nodes);
             let release = super::release_of(&nodes, "3.5");

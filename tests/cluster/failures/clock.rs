@@ -1,4 +1,4 @@
-//! Days on which the clock of the operator's machine is wrong by a year.
+//! The clock of the operator's machine is wrong by a year.
 
 use super::diary::{Diary, words};
 use super::{COMMANDS, OWN, at_time, intact, lead, prepare};
@@ -15,7 +15,7 @@ const ISSUING: [&str; 4] = [
 #[test]
 fn a_clock_that_is_off_by_a_year_is_named_and_changes_nothing() {
     with_nodes(
-        "cluster::bad_days::clock::a_clock_that_is_off_by_a_year_is_named_and_changes_nothing",
+        "cluster::failures::clock::a_clock_that_is_off_by_a_year_is_named_and_changes_nothing",
         |mut nodes| {
             let key = |name: &str| format!("etcd-cluster/{name}");
             let files = [
@@ -52,7 +52,7 @@ fn a_clock_that_is_off_by_a_year_is_named_and_changes_nothing() {
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_wrong_clock_issues_no_certificate() {
     with_nodes(
-        "cluster::bad_days::clock::a_wrong_clock_issues_no_certificate",
+        "cluster::failures::clock::a_wrong_clock_issues_no_certificate",
         |mut nodes| {
             let mut diary = Diary::new("clock");
             prepare(&mut nodes);
@@ -62,7 +62,7 @@ fn a_wrong_clock_issues_no_certificate() {
                 .text("etcd-cluster/nodes/etcd1/server.crt");
             for (title, offset) in [("a year ahead", "+1y"), ("a year behind", "-1y")] {
                 lead(&mut nodes);
-                diary.day(&format!("The operator's clock is {title}"), OWN);
+                diary.part(&format!("The operator's clock is {title}"), OWN);
                 diary.before = at_time(offset).to_vec();
                 for command in COMMANDS {
                     let command = command.replace("new.db", &format!("new{offset}.db"));

@@ -1,4 +1,4 @@
-//! Days on which the keys, the certificates or the snapshot are wrong, or somebody else is at work.
+//! The keys, the certificates or the snapshot are wrong, or somebody else is at work.
 
 use std::fs;
 
@@ -11,13 +11,13 @@ use crate::support::tool::tool;
 #[test]
 fn wrong_keys_change_nothing() {
     with_nodes(
-        "cluster::bad_days::keys::wrong_keys_change_nothing",
+        "cluster::failures::keys::wrong_keys_change_nothing",
         |mut nodes| {
             let mut diary = Diary::new("keys");
             prepare(&mut nodes);
             let build = ["--nodes", "3", "--state", "other", "--out", "o"];
             nodes.members.scene.run("build", &build).done();
-            diary.day("The state directory of another cluster", "other");
+            diary.part("The state directory of another cluster", "other");
             for command in COMMANDS {
                 diary.run(&mut nodes, command);
             }
@@ -41,7 +41,7 @@ fn strangers(nodes: &mut Nodes, diary: &mut Diary) {
     for name in ["admin.crt", "admin.key"] {
         fs::copy(other.join(name), stranger.join(name)).unwrap();
     }
-    diary.day("An administrator's certificate of another CA", "stranger");
+    diary.part("An administrator's certificate of another CA", "stranger");
     for command in COMMANDS {
         diary.run(nodes, command);
     }
@@ -55,7 +55,7 @@ fn strangers(nodes: &mut Nodes, diary: &mut Diary) {
         at_time("-10y").join(" ")
     );
     tool("sh", &["-ec", &script]).done();
-    diary.day("An expired administrator's certificate", "expired");
+    diary.part("An expired administrator's certificate", "expired");
     for command in COMMANDS.iter().filter(|it| !it.starts_with("renew")) {
         diary.run(nodes, command);
     }
@@ -75,7 +75,7 @@ fn somebody_else(nodes: &mut Nodes, diary: &mut Diary) {
         r#"{"command":"cluster reboot","operator":"ada@desktop","process":1,"since":1796774280}"#;
     let put = ["put", "--lease", &lease, "etcd-image/lock", holder];
     nodes.members.etcdctl(&put).done();
-    diary.day("Another operator changes the cluster", OWN);
+    diary.part("Another operator changes the cluster", OWN);
     let certificate = nodes
         .members
         .scene
@@ -103,7 +103,7 @@ fn other_host_keys(nodes: &mut Nodes, diary: &mut Diary) {
         .zip(next)
         .map(|((host, _), (_, key))| format!("{host} {key}\n"));
     fs::write(&known, swapped.collect::<String>()).unwrap();
-    diary.day("The SSH host keys have changed", "rekeyed");
+    diary.part("The SSH host keys have changed", "rekeyed");
     for command in [
         "status",
         "restore good.db --in-place",
@@ -124,7 +124,7 @@ fn snapshots(nodes: &mut Nodes, diary: &mut Diary) {
     fs::write(scene.at("cut.db"), &good[..good.len() - 9]).unwrap();
     fs::write(scene.at("other.db"), snapshot(&["a", "b"], "3.5.0", 9)).unwrap();
     fs::write(scene.at("text.db"), "text\n").unwrap();
-    diary.day("A snapshot that cannot be restored", OWN);
+    diary.part("A snapshot that cannot be restored", OWN);
     for name in ["cut", "other", "text", "missing"] {
         diary.run(nodes, &format!("restore {name}.db --in-place"));
     }

@@ -15,7 +15,7 @@ pub(super) struct Diary {
     name: &'static str,
     /// The text that is compared.
     text: String,
-    /// Everything that was said, with durations, for `target/tmp/bad-days-NAME.txt`.
+    /// Everything that was said, with durations, for `target/tmp/failures-NAME.txt`.
     record: String,
     /// The words that run before the program: variables of its environment, or another program.
     pub(super) before: Vec<String>,
@@ -34,8 +34,8 @@ impl Diary {
         }
     }
 
-    /// Begins a day.
-    pub(super) fn day(&mut self, title: &str, state: &'static str) {
+    /// Begins a part of the text.
+    pub(super) fn part(&mut self, title: &str, state: &'static str) {
         let title = format!("## {title}\n\n");
         self.text += &title;
         self.record += &title;
@@ -73,21 +73,21 @@ impl Diary {
     pub(super) fn reviewed(&self) {
         let name = self.name;
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("tests/snapshots/bad-days-{name}.txt"));
+            .join(format!("tests/snapshots/failures-{name}.txt"));
         let wanted = fs::read_to_string(&path).unwrap_or_default();
         if self.text != wanted {
             fs::write(path.with_extension("new"), &self.text).unwrap();
         }
         assert_eq!(
             self.text, wanted,
-            "review bad-days-{name}.new and rename it to .txt"
+            "review failures-{name}.new and rename it to .txt"
         );
     }
 }
 
 impl Drop for Diary {
     fn drop(&mut self) {
-        let name = format!("bad-days-{}.txt", self.name);
+        let name = format!("failures-{}.txt", self.name);
         // It is only for the reader.
         let _ = fs::write(
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(name),

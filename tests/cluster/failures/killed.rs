@@ -1,4 +1,4 @@
-//! Days on which commands are killed, each at several moments, and run again.
+//! Commands are killed, each at several moments, and run again.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ fn restarts_etcd(nodes: &Nodes) -> bool {
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_renewal_or_rotation_continues() {
     with_nodes(
-        "cluster::bad_days::killed::a_killed_renewal_or_rotation_continues",
+        "cluster::failures::killed::a_killed_renewal_or_rotation_continues",
         |mut nodes| {
             prepare(&mut nodes);
             let first: Moment =
@@ -77,7 +77,7 @@ fn a_killed_renewal_or_rotation_continues() {
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_restore_or_restart_continues() {
     with_nodes(
-        "cluster::bad_days::killed::a_killed_restore_or_restart_continues",
+        "cluster::failures::killed::a_killed_restore_or_restart_continues",
         |mut nodes| {
             prepare(&mut nodes);
             let restart: Moment =
@@ -125,7 +125,7 @@ fn alarm(nodes: &Nodes, command: &str) {
 #[test]
 fn a_killed_request_does_no_harm_and_is_sent_again() {
     with_nodes(
-        "cluster::bad_days::killed::a_killed_request_does_no_harm_and_is_sent_again",
+        "cluster::failures::killed::a_killed_request_does_no_harm_and_is_sent_again",
         |mut nodes| {
             prepare(&mut nodes);
             let user = ["user", "add", "app:unknown"];
@@ -155,7 +155,7 @@ fn a_killed_request_does_no_harm_and_is_sent_again() {
 fn a_killed_upgrade_continues() {
     with_nodes_of(
         "3.4",
-        "cluster::bad_days::killed::a_killed_upgrade_continues",
+        "cluster::failures::killed::a_killed_upgrade_continues",
         |mut nodes| {
             prepare(&mut nodes);
             let command = format!("upgrade --etcd {}", super::release_of(&nodes, "3.5"));
@@ -173,7 +173,7 @@ fn a_killed_upgrade_continues() {
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_change_of_the_members_continues() {
     with_nodes(
-        "cluster::bad_days::killed::a_killed_change_of_the_members_continues",
+        "cluster::failures::killed::a_killed_change_of_the_members_continues",
         |mut nodes| {
             prepare(&mut nodes);
             kill_and_continue(
