@@ -8,13 +8,17 @@ use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::ssh_reason::{TOO_LATE, reason};
 
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// The bytes of a node's input that are passed on at once.
+const PART: usize = 64 << 10;
 
 /// The bytes of a node's answer that are kept, of which a node needs a few kilobytes.
 const LARGEST: u64 = 1 << 20;
@@ -73,7 +77,8 @@ impl OperatorSsh {
         self.run_within(address, command, input, self.login.timeout)
     }
 
-    /// Runs a command on a node that reads from its standard input, with a larger limit of time for what follows the input.
+    /// Runs a command on a node that reads from its standard input, with a larger limit of time for each part of the input, and
+    /// for what follows it.
     pub(super) fn run_within(
         &self,
         address: IpAddr,
@@ -86,11 +91,7 @@ impl OperatorSsh {
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let out = thread::spawn(move || out.map(lines));
         let errors = thread::spawn(move || errors.map(text));
-        if let Some(mut pipe) = child.stdin.take() {
-            // A command that ends early reports why.
-            let _ = pipe.write_all(input);
-        }
-        let status = end(&mut child, limit);
+        let status = feed(&mut child, input, limit);
         let said = out.join().ok().flatten();
         let errors = errors.join().ok().flatten().unwrap_or_default();
         match (status, said) {
@@ -202,14 +203,42 @@ fn value(path: &Path) -> Result<String, String> {
     }
 }
 
-/// Waits for the end of a process, and ends it when it takes too long.
-fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
-    let started = Instant::now();
-    while started.elapsed() < limit {
+/// Passes an input to a process and waits for its end. It is ended when it accepts no further part of the input, or runs on after
+/// the last one, for this long.
+fn feed(child: &mut Child, input: &[u8], limit: Duration) -> Option<ExitStatus> {
+    let pipe = child.stdin.take();
+    let passed = &AtomicUsize::new(0);
+    thread::scope(|threads| {
+        // A command that ends early reports why.
+        threads.spawn(move || pass(pipe, input, passed));
+        end(child, limit, passed)
+    })
+}
+
+/// Writes all of an input to a process, and counts the bytes that it has accepted.
+fn pass(pipe: Option<ChildStdin>, input: &[u8], passed: &AtomicUsize) -> io::Result<()> {
+    let Some(mut pipe) = pipe else {
+        return Ok(());
+    };
+    for part in input.chunks(PART) {
+        pipe.write_all(part)?;
+        passed.fetch_add(part.len(), Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Waits for the end of a process, and ends it when it takes too long. Time counts from the last byte that was passed to it.
+fn end(child: &mut Child, limit: Duration, passed: &AtomicUsize) -> Option<ExitStatus> {
+    let (mut since, mut before) = (Instant::now(), 0);
+    while since.elapsed() < limit {
         match child.try_wait() {
             Ok(None) => thread::sleep(PAUSE),
             Ok(Some(status)) => return Some(status),
             Err(_) => break,
+        }
+        let now = passed.load(Ordering::Relaxed);
+        if now != before {
+            (since, before) = (Instant::now(), now);
         }
     }
     // It may have ended just now.
@@ -255,6 +284,24 @@ mod tests {
             let length: usize = said.lines.iter().map(|line| line.len() + 1).sum();
             assert!(length as u64 <= LARGEST + 1, "{length}");
         }
+    }
+
+    /// The card of a node has failed while it receives a program.
+    #[test]
+    #[cfg(unix)]
+    fn a_command_that_no_longer_reads_its_input_is_ended() {
+        let fed = |program: &str, words: &[&str], limit: Duration| {
+            let mut command = Command::new(program);
+            let piped = command.args(words).stdin(Stdio::piped());
+            let mut child = piped.stdout(Stdio::null()).spawn().unwrap();
+            // More than a pipe holds.
+            feed(&mut child, &vec![0_u8; 1 << 20], limit)
+        };
+        let started = Instant::now();
+        assert_eq!(fed("sleep", &["60"], Duration::from_millis(200)), None);
+        assert!(started.elapsed() < Duration::from_secs(30));
+        let status = fed("cat", &[], Duration::from_mins(1));
+        assert!(status.is_some_and(|status| status.success()));
     }
 
     #[test]
