@@ -110,6 +110,14 @@ fn missing_members_and_a_missing_quorum_are_named() {
             let report = sick(&members, &[], &format!("degraded: etcd3 {silent}\n"));
             assert_eq!(report["members"][2]["reachable"], false);
             assert_eq!(report["members"][2]["started"], true);
+            // A file that cannot be written hides nothing.
+            let unwritable = ["--prometheus", "none/etcd.prom"];
+            let outcome = eventually(&members, &unwritable, |outcome| {
+                outcome.stdout.starts_with("cluster main: degraded, 2 of 3")
+            });
+            let said = &outcome.stderr;
+            assert!(said.starts_with("warning: writing "), "{said}");
+            assert_eq!(outcome.code, Some(6), "{said}");
             members.kill(1);
             let report = sick(&members, &[], "down: etcd1 does not confirm a read: ");
             assert_eq!(report["verdict"], "down");

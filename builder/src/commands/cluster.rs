@@ -164,8 +164,12 @@ fn status(options: &StatusOptions, environment: &Environment, mode: &OutputMode)
     };
     let Some(seconds) = options.watch else {
         let report = cluster::status(&open_nodes(&options.login)?, environment.clock)?;
-        write_metrics(&report)?;
-        return conclude(mode, &report, report.verdict());
+        // The state of the cluster is shown and decides the exit code also if this file cannot be written.
+        let (written, verdict) = (write_metrics(&report), report.verdict());
+        if let (Err(error), Err(_)) = (&written, &verdict) {
+            progress::stderr(mode.quiet).note(&format!("warning: {error:#}"));
+        }
+        return conclude(mode, &report, verdict.and(written));
     };
     // The codes of VT100 that move to the top left corner and clear the screen.
     let clear = if environment.stdout_is_terminal {
