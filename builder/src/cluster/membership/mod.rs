@@ -58,6 +58,13 @@ impl ClusterReport {
             return Err(self.nobody_answers());
         }
         let (name, cluster) = (&silent.name, &self.cluster);
+        if !silent.reachable && silent.trouble.is_none() {
+            let message = format!(
+                "cluster {cluster} cannot admit {new}: the state directory does not describe its member {name}"
+            );
+            let hint = "name the newest state directory of this cluster with --state";
+            return Err(Kind::Unhealthy.error(message, hint));
+        }
         let reason = silent.trouble.as_deref().unwrap_or("it confirms no read");
         let message = format!(
             "cluster {cluster} cannot admit {new} while {name} does not take part: {reason}"

@@ -115,6 +115,20 @@ fn a_member_is_admitted_only_while_all_others_answer() {
     );
 }
 
+/// Another operator has added it. It works, and nobody has to replace it.
+#[test]
+fn a_member_that_is_not_described_is_not_called_silent() {
+    let mut report = cluster(&[true; 3]);
+    report.members.push(MemberReport {
+        started: Some(true),
+        ..MemberReport::new("m3", None)
+    });
+    let error = report.can_admit("m4", None).unwrap_err();
+    let wanted =
+        "cluster main cannot admit m4: the state directory does not describe its member m3";
+    assert_eq!(error.to_string(), wanted);
+}
+
 /// The connection breaks after etcd has removed the member, or etcd itself waits too long for the others.
 #[test]
 fn an_answer_that_was_lost_does_not_hide_a_removal() {
