@@ -85,6 +85,9 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     operation.lock.must_be_kept()?;
     let before = operation.survey()?;
     let waiting: Vec<_> = waiting.into_iter().map(|(member, _)| member).collect();
+    if let Some(warning) = repeated_revisions(&before, &waiting, snapshot) {
+        operation.progress.note(&warning);
+    }
     operation
         .progress
         .note(match waiting.len() == members.len() {
@@ -161,6 +164,27 @@ fn must_be_of(cluster: &ClusterDescription, snapshot: &Snapshot) -> Result<()> {
     );
     let hint = "name a snapshot of this cluster, or add --from-other-members if these are the keys that you want";
     Err(Kind::Usage.error(message, hint))
+}
+
+/// Warns if clients may have seen revisions that the restored cluster uses again: those that are about to stop were restored before,
+/// after the snapshot was made. A watch that goes on behind these revisions misses changes, and etcd reports no error.
+fn repeated_revisions(
+    before: &ClusterReport,
+    waiting: &[&DescribedMember],
+    snapshot: &Snapshot,
+) -> Option<String> {
+    let members = waiting.iter();
+    let revisions = members.filter_map(|member| before.member(&member.name)?.revision);
+    let (last, first) = (
+        revisions.max()?,
+        snapshot.revision.saturating_add(RAISED_BY),
+    );
+    (last > first).then(|| {
+        format!(
+            "warning: clients may have seen revisions up to {last}, and the restored cluster goes on from {first}: restart those that \
+             watch keys, which would miss changes"
+        )
+    })
 }
 
 /// Refuses to report success unless each member shows that it has begun again: by the id of another cluster than before, or

@@ -203,3 +203,36 @@ fn success_needs_another_cluster_or_a_raised_revision() {
         );
     }
 }
+
+/// The cluster is restored a second time, from the same snapshot or an older one.
+#[test]
+fn revisions_that_clients_may_have_seen_are_not_used_again_in_silence() {
+    let snapshot = Snapshot {
+        bytes: crate::secret::Secret::new(Vec::new()),
+        sha256: "ab".to_owned(),
+        revision: 9,
+        members: Vec::new(),
+        addresses: Vec::new(),
+        version: None,
+    };
+    let member = |name: &str| DescribedMember {
+        name: name.to_owned(),
+        address: [192, 168, 0, 50].into(),
+    };
+    let warned = |revisions: [Option<u64>; 2]| {
+        let seen = |(name, revision): (&str, Option<u64>)| MemberReport {
+            revision,
+            ..MemberReport::new(name, None)
+        };
+        let seen = ["etcd1", "etcd2"].into_iter().zip(revisions).map(seen);
+        let before = super::super::assess::assess("main", seen.collect(), &[]);
+        // The second one has begun again already.
+        repeated_revisions(&before, &[&member("etcd1")], &snapshot)
+    };
+    assert_eq!(warned([None, Some(99 + RAISED_BY)]), None);
+    assert_eq!(warned([Some(50), None]), None);
+    assert_eq!(warned([Some(9 + RAISED_BY), None]), None);
+    let wanted = "warning: clients may have seen revisions up to 1000000019, and the restored cluster goes on from 1000000009: restart \
+                  those that watch keys, which would miss changes";
+    assert_eq!(warned([Some(19 + RAISED_BY), None]).unwrap(), wanted);
+}
