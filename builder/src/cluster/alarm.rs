@@ -231,7 +231,8 @@ fn compare(members: &[Answering]) -> Result<Option<[&str; 2]>, CallError> {
 impl Disarming {
     fn add_difference(&mut self, [a, b]: [&str; 2]) {
         self.causes.push(format!("the data of {a} and {b} differ"));
-        "save a snapshot of the good member with etcdctl, then let the other one rejoin: sudo touch /var/lib/etcd/set-data-aside"
+        "save a snapshot of the good member with etcdctl, then let the other one rejoin: run `sudo touch /var/lib/etcd/set-data-aside` \
+         on its node (on Ubuntu Core or with `data-dir`, in its own data directory)"
             .clone_into(&mut self.hint);
     }
 
