@@ -275,8 +275,10 @@ impl Rotating<'_> {
                 Kind::Unhealthy.error(format!("restarting etcd on {name}: {reason}"), CONTINUE)
             })?;
         let started = Instant::now();
-        while !uses(access, member, digests).is_ok_and(|uses| uses) {
+        while let used @ (Ok(false) | Err(_)) = uses(access, member, digests) {
             if started.elapsed() > RESTART {
+                // A node that cannot be asked may have restarted.
+                used?;
                 let message = format!(
                     "etcd on {name} has not restarted within {} s",
                     RESTART.as_secs()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::node_etcd::NodeEtcd;
 use super::operation::Operation;
 use super::report::ClusterReport;
 use super::rotate::RESTART_ETCD;
@@ -151,16 +152,17 @@ fn wait(
         if runs && obstacle.is_none() {
             return Ok(report);
         }
-        let node = node.unwrap_or_default();
-        if let Some(why) = node.failed {
+        if let Ok(NodeEtcd {
+            failed: Some(why), ..
+        }) = &node
+        {
             let hint = format!(
                 "{name} returns to the etcd before, and no further node was changed; `etcd-image cluster logs {name}` shows its messages"
             );
             return Err(Kind::Unhealthy.error(format!("upgrading {name}: {why}"), hint));
         }
         if started.elapsed() > CATCH_UP {
-            let reason = node.error.filter(|words| !words.is_empty()).or(obstacle);
-            let reason = reason.unwrap_or_else(|| "it still runs the etcd before".to_owned());
+            let reason = reason(node, obstacle);
             let message = format!(
                 "{name} does not work with etcd {version} after {} s: {reason}",
                 CATCH_UP.as_secs()
@@ -169,6 +171,16 @@ fn wait(
         }
         thread::sleep(INTERVAL);
     }
+}
+
+/// Returns why a member does not count as upgraded: what its node says, what the cluster shows, or that its node cannot be asked.
+fn reason(node: Result<NodeEtcd>, obstacle: Option<String>) -> String {
+    let (said, unknown) = match node {
+        Ok(node) => (node.error, "it still runs the etcd before".to_owned()),
+        Err(error) => (None, error.to_string()),
+    };
+    let said = said.filter(|words| !words.is_empty());
+    said.or(obstacle).unwrap_or(unknown)
 }
 
 /// Returns the next step after the upgrade of a node has failed.
@@ -217,5 +229,22 @@ impl fmt::Display for Upgrade {
             f,
             "write `version = \"{setting}\"` below `[etcd]` in cluster.toml{update}, so that new images contain this etcd as well"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The login has ended meanwhile, and the member may run the new etcd.
+    #[test]
+    fn a_node_that_cannot_be_asked_is_not_said_to_run_the_etcd_before() {
+        let answer = || Ok(NodeEtcd::default());
+        let failure = || Err(anyhow::anyhow!("asking etcd2 about its etcd: x"));
+        let behind = || Some("it is 101 log entries behind".to_owned());
+        assert_eq!(reason(answer(), None), "it still runs the etcd before");
+        assert_eq!(reason(failure(), None), "asking etcd2 about its etcd: x");
+        assert_eq!(reason(answer(), behind()), "it is 101 log entries behind");
+        assert_eq!(reason(failure(), behind()), "it is 101 log entries behind");
     }
 }
