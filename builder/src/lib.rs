@@ -98,18 +98,10 @@ use crate::spec::{Cluster, Purpose};
 /// image is complete: a refused or interrupted build changes neither.
 fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
     interrupt::watch();
-    let nodes = cluster.select(&job.work.nodes.only)?;
-    let state = job.state_path();
-    overwrite::refuse(cluster, &nodes, state, &job.work.output)?;
-    // A shard has another message for it.
-    if job.work.nodes.shard.is_none() {
-        overwrite::refuse_missing_state(cluster, &nodes, state)?;
-    }
-    job.note(&pki::unknown_replaced(state, cluster)?);
-    let publishing = job.publishing(cluster);
-    let signing_key = publishing.key(&job.environment)?;
+    let signing_key = permitted_key(job, cluster)?;
     let key = signing_key.as_ref();
-    overwrite::refuse_unsigned(cluster, &nodes, &job.work.output.out, key)?;
+    job.note(&pki::unknown_replaced(job.state_path(), cluster)?);
+    let publishing = job.publishing(cluster);
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
     let inputs = inputs.all(job, cluster, &lock)?;
@@ -153,6 +145,21 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     Ok(manifest)
 }
 
+/// Returns the key that signs the images, if there is one. Fails if a build would replace files of something else, or sign images of
+/// somebody else.
+fn permitted_key(job: &Job, cluster: &Cluster) -> Result<Option<SigningKey>> {
+    let nodes = cluster.select(&job.work.nodes.only)?;
+    let state = job.state_path();
+    overwrite::refuse(cluster, &nodes, state, &job.work.output)?;
+    // A shard has another message for it.
+    if job.work.nodes.shard.is_none() {
+        overwrite::refuse_missing_state(cluster, &nodes, state)?;
+    }
+    let key = job.publishing(cluster).key(&job.environment)?;
+    overwrite::refuse_unsigned(cluster, &nodes, &job.work.output.out, key.as_ref())?;
+    Ok(key)
+}
+
 /// Writes the images of a fleet, one cluster after another: the memory does not grow with the number of clusters.
 fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     let parts = fleet.select(&job.work.nodes)?;
@@ -164,6 +171,12 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     pki::refuse_cluster(job.state_path())?;
     overwrite::refuse_overlap(job.state_path(), &job.work.output.out)?;
     let signing_key = job.fleet_key(fleet, parts.first())?;
+    // What is refused must leave the record and the signature of the fleet as they are.
+    for part in &parts {
+        let cluster = fleet.resolve(part.cluster)?;
+        let key = permitted_key(&job.for_cluster(part), &cluster);
+        key.with_context(|| format!("building cluster {}", cluster.name))?;
+    }
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
     let old_list = match &signing_key {

@@ -172,6 +172,21 @@ fn a_part_of_a_fleet_signs_no_other_cluster() {
 }
 
 #[test]
+fn a_part_that_is_refused_leaves_the_signature_of_the_fleet() {
+    let scene = signed();
+    let allowed = scene.text("allowed");
+    key(&scene, "eve", "ed25519", "");
+    scene.file("allowed", &allowed);
+    let part = ["--only", "west", "--only", "home/home-1"];
+    let options = [&["--fleet", "fleet.toml", "--sign", "eve"], &part[..]].concat();
+    let told = scene.run("build", &options);
+    let other =
+        "building cluster home: images/home has images of home-2, which SHA256SUMS would list";
+    told.refused_naming(2, &[other]);
+    verify(&scene).done();
+}
+
+#[test]
 fn a_fleet_is_not_signed_in_the_directory_of_a_cluster() {
     let scene = scene();
     key(&scene, "ada", "ed25519", "");
