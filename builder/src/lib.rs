@@ -259,7 +259,9 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     overwrite::refuse_state_of_another(&cluster.name, job.state_path())?;
     job.note(&pki::unknown_replaced(job.state_path(), cluster)?);
     // Opening the key shows whether `build` could sign with it.
-    job.publishing(cluster).key(&job.environment)?;
+    let key = job.publishing(cluster).key(&job.environment)?;
+    let nodes = cluster.select(&job.work.nodes.only)?;
+    overwrite::refuse_unsigned(cluster, &nodes, &job.work.output.out, key.as_ref())?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
     let inputs = inputs.all(job, cluster, &lock)?;

@@ -72,10 +72,11 @@ fn replace(scene: &Scene, name: &str) {
 fn a_build_signs_no_image_of_an_earlier_one_that_the_key_has_not_signed() {
     let scene = Scene::with("raspios-trixie");
     key(&scene, "ada", "ed25519", "");
-    let build = |more: &[&str]| {
+    let run = |command: &str, more: &[&str]| {
         let signed = ["--nodes", "2", "--sign", "ada"];
-        scene.run("build", &[&signed[..], more].concat())
+        scene.run(command, &[&signed[..], more].concat())
     };
+    let build = |more: &[&str]| run("build", more);
     build(&["--format", "img,img.gz"]).done();
     // Signed before: images of the other node, and in the other format.
     build(&["--only", "etcd1"]).done();
@@ -87,11 +88,13 @@ fn a_build_signs_no_image_of_an_earlier_one_that_the_key_has_not_signed() {
 
     replace(&scene, "etcd2.img.gz");
     let list = scene.text("images/SHA256SUMS");
-    let told = build(&["--only", "etcd1"]);
     let error = "error: images has images of etcd2, which SHA256SUMS would list, and this key has not signed them\n\
                  hint: build all nodes, without `--only`, or name another directory with `--out`\n";
-    assert_eq!(told.code, Some(2), "{}", told.stderr);
-    assert!(told.stderr.ends_with(error), "{}", told.stderr);
+    for command in ["plan", "build"] {
+        let told = run(command, &["--only", "etcd1"]);
+        assert_eq!(told.code, Some(2), "{command}: {}", told.stderr);
+        assert!(told.stderr.ends_with(error), "{command}: {}", told.stderr);
+    }
     assert_eq!(scene.text("images/SHA256SUMS"), list);
     build(&[]).done();
     verify(&scene).done();
