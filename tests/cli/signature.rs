@@ -89,7 +89,7 @@ fn a_build_signs_no_image_of_an_earlier_one_that_the_key_has_not_signed() {
     replace(&scene, "etcd2.img.gz");
     let list = scene.text("images/SHA256SUMS");
     let error = "error: images has images of etcd2, which SHA256SUMS would list, and this key has not signed them\n\
-                 hint: build all nodes, without `--only`, or name another directory with `--out`\n";
+                 hint: run `etcd-image build` for all nodes, without `--only`, or name another directory with `--out`\n";
     for command in ["plan", "build"] {
         let told = run(command, &["--only", "etcd1"]);
         assert_eq!(told.code, Some(2), "{command}: {}", told.stderr);

@@ -175,7 +175,7 @@ pub(crate) fn refuse_unsigned(
                 out.display(),
                 others.join(", ")
             ),
-            "build all nodes, without `--only`, or name another directory with `--out`",
+            "run `etcd-image build` for all nodes, without `--only`, or name another directory with `--out`",
         )),
     }
 }
