@@ -29,6 +29,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The bytes of progress after which a failure counts as the first one again.
 const PROGRESS: u64 = 1 << 20;
+/// The longest time of a request without a body, and of each read of an answer.
+const TIME: Duration = Duration::from_mins(2);
+/// The length of a body that gets one more second: a part leaves in time through a line with 128 kbit/s.
+const BYTES_PER_SECOND: usize = 16 << 10;
 /// The greatest length of an answer with a token.
 const TOKEN_LIMIT: u64 = 1 << 20;
 
@@ -89,7 +93,7 @@ impl RegistryClient {
             .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
             .https_only(!is_here)
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_mins(2)) // of a request, and of each read of an answer
+            .timeout(TIME)
             .build();
         let http =
             http.map_err(|error| gave_up(&format!("opening {reference}"), &innermost(&error)));
@@ -141,6 +145,9 @@ impl RegistryClient {
             && request.url.origin() == self.base.origin()
         {
             builder = builder.header(AUTHORIZATION, proof);
+        }
+        if !request.body.is_empty() {
+            builder = builder.timeout(longest_time(request.body.len()));
         }
         let sent = builder.body(request.body.clone()).send();
         sent.map_err(|error| classify(doing, &error))
@@ -255,6 +262,11 @@ pub(super) fn read_limited(response: Response, limit: u64) -> Result<Vec<u8>, Re
     }
 }
 
+/// Returns the longest time of a request with a body of this length.
+fn longest_time(length: usize) -> Duration {
+    TIME + Duration::from_secs((length / BYTES_PER_SECOND) as u64)
+}
+
 fn basic(login: &RegistryLogin) -> String {
     let pair = Zeroizing::new(format!("{}:{}", login.user, *login.password));
     format!("Basic {}", STANDARD.encode(pair.as_bytes()))
@@ -287,6 +299,13 @@ impl std::fmt::Debug for RegistryClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_line_has_the_time_for_a_part() {
+        assert_eq!(longest_time(0), Duration::from_mins(2));
+        // 8 MiB with 128 kbit/s.
+        assert!(longest_time(8 << 20) > Duration::from_secs((8 << 20) / 16_000));
+    }
 
     #[test]
     fn only_registries_on_this_machine_are_reached_without_encryption() {
