@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::backend::Store as _;
 use super::address::Bucket;
@@ -166,6 +166,19 @@ fn an_object_that_has_left_is_not_sent_again_soon() {
     let (store, requests) = start(|_| Behavior::AnswerLate(WRITTEN));
     store.write("a", vec![0; 100 << 10]).unwrap();
     assert_eq!(*requests.lock().unwrap(), ["PUT"]);
+}
+
+#[test]
+fn a_server_that_is_busy_is_left_alone_for_a_while() {
+    const BUSY: &str = "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (store, requests) = start(|before| match before {
+        0 => Behavior::Answer(BUSY),
+        _ => Behavior::Answer(WHOLE),
+    });
+    let begin = Instant::now();
+    assert_eq!(store.small("a").unwrap().unwrap(), b"0123456789");
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+    assert_eq!(*requests.lock().unwrap(), ["GET", "GET"]);
 }
 
 /// The server may have begun the upload.

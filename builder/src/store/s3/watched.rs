@@ -19,7 +19,9 @@ use object_store::client::{
     HttpResponse, HttpResponseBody, HttpService,
 };
 use object_store::{ClientConfigKey, ClientOptions};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::busy::Busy;
 
 /// The longest time until a connection is open.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
@@ -53,6 +55,7 @@ impl HttpConnector for Connector {
             Ok(http) => Ok(HttpClient::new(WatchedClient {
                 http,
                 silence: self.silence,
+                busy: Busy::default(),
             })),
             Err(error) => Err(object_store::Error::Generic {
                 store: "S3",
@@ -66,6 +69,7 @@ impl HttpConnector for Connector {
 struct WatchedClient {
     http: reqwest::Client,
     silence: Duration,
+    busy: Busy,
 }
 
 impl HttpService for WatchedClient {
@@ -81,11 +85,18 @@ impl HttpService for WatchedClient {
         Box::pin(async move {
             // Without an answer, it is unknown whether the upload has begun or ended.
             let is_repeatable = request.method() != Method::POST;
+            let pause = self.busy.pause();
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
             let watch = Arc::new(Watch::new(self.silence));
             let sent = outgoing(request, &watch)?;
             let answer = watch.observe(self.exchange(sent, &watch)).await;
             let answer = answer
                 .unwrap_or_else(|stalled| Err(HttpError::new(HttpErrorKind::Timeout, stalled)));
+            if let Ok(answer) = &answer {
+                self.busy.note(answer.status(), answer.headers());
+            }
             answer.map_err(|error| match error.kind() {
                 HttpErrorKind::Timeout | HttpErrorKind::Interrupted if !is_repeatable => {
                     HttpError::new(HttpErrorKind::Unknown, error)
