@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::certificate::FEW_DAYS;
 use super::quorum::works;
 use super::report::{CertificateReport, ClusterReport, MemberReport, NodeReport, Role, Verdict};
+use crate::count::count;
 use crate::etcd::Member;
 use crate::failure::Kind;
 
@@ -159,8 +160,10 @@ fn warnings(member: &MemberReport) -> Vec<String> {
         if let Some(CertificateReport { days_left, .. }) =
             certificate.filter(|it| it.days_left < FEW_DAYS)
         {
+            // One that has ended is not accepted: its member does not answer.
+            let days = count(usize::try_from(days_left).unwrap_or(0), "day");
             add(format!(
-                "has a {kind} certificate that ends in {days_left} days; `etcd-image cluster renew` replaces it"
+                "has a {kind} certificate that ends in {days}; `etcd-image cluster renew` replaces it"
             ));
         }
     }

@@ -353,7 +353,7 @@ fn uses(access: &Access, member: &DescribedMember, digests: &[String]) -> Result
 }
 
 pub(super) const RESTART_ETCD: &str = "sudo -n systemctl restart --no-block etcd";
-const CONTINUE: &str = "run the command again, which continues; `etcd-image cluster logs` shows the messages of a node";
+const CONTINUE: &str = "run the command again, which continues; `etcd-image cluster logs NODE` shows the messages of a node";
 
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

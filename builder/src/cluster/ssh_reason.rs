@@ -46,7 +46,7 @@ pub(super) fn hint(reason: &str) -> &'static str {
     {
         "build the image of the node again and flash it"
     } else if says("it has received its certificates") {
-        "`etcd-image cluster logs` shows what its etcd waits for"
+        "`etcd-image cluster logs NODE` shows what its etcd waits for"
     } else {
         UNREACHABLE
     }
@@ -129,7 +129,7 @@ mod tests {
             ),
             (
                 "it has received its certificates, but etcd does not serve clients: no answer within 5 s",
-                "`etcd-image cluster logs`",
+                "`etcd-image cluster logs NODE`",
             ),
             (
                 "ssh: connect to host 192.168.0.50 port 22: No route to host",

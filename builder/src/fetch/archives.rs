@@ -9,6 +9,7 @@ use super::cache::{Cache, CacheEntry};
 use super::partial::Partial;
 use super::verified::Pin;
 use super::{Options, download};
+use crate::count::count;
 use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::file::if_exists;
@@ -63,13 +64,17 @@ pub(crate) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<Unpacke
     };
     let entries = archive_tree::unpack(&bytes, wanted.strip, &name)?;
     if entries.is_empty() {
-        return Err(Kind::Usage.error(
-            format!(
-                "{}: {name} contains nothing below {} directories",
-                wanted.origin, wanted.strip
+        let (what, hint) = match wanted.strip {
+            0 => ("is empty".to_owned(), "name another archive"),
+            strip => (
+                format!(
+                    "contains nothing below {}",
+                    count(strip as usize, "directory")
+                ),
+                "lower `strip`",
             ),
-            "lower `strip`",
-        ));
+        };
+        return Err(Kind::Usage.error(format!("{}: {name} {what}", wanted.origin), hint));
     }
     Ok(UnpackedArchive { sha256, entries })
 }
