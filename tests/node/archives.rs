@@ -68,8 +68,8 @@ fn what_cannot_be_unpacked_is_refused() {
             .replace("strip = 1", "strip = 0"),
     );
     fs::write(empty.at("empty.tar"), [0; 1024]).unwrap();
-    let refused = empty.run("build", &["--nodes", "1"]);
-    refused.refused_naming(2, &["empty.tar is empty"]);
+    let build = empty.run("build", &["--nodes", "1"]);
+    build.refused_naming(2, &["empty.tar is empty"]);
     let digest = format!("strip = 1\nsha256 = \"{}\"", "0".repeat(64));
     refuses(["strip = 1", &digest], 3, "go.tar.gz");
     refuses(

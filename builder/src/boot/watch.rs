@@ -244,19 +244,19 @@ impl Watch<'_> {
     }
 
     fn print_last_lines(&self, lab: &mut BootLab, node: &Progressing) {
-        let note = |line: &str| self.progress.note(line);
-        note(&format!("--- last lines of the console of {}", node.name));
+        let print = |line: &str| self.progress.note(line);
+        print(&format!("--- last lines of the console of {}", node.name));
         if let Ok(console) = lab.machines.console(&node.name) {
-            console.tail().for_each(note);
+            console.tail().for_each(print);
         }
         let mut places = lab.nodes().iter().filter(|place| place.name == node.name);
         let place = places.next().filter(|_| node.stage >= Stage::Network);
         if let Some(journal) = place.and_then(|place| checks::journal(lab.setup(), place)) {
-            note(&format!(
+            print(&format!(
                 "--- last lines of etcd's journal of {}",
                 node.name
             ));
-            journal.lines().for_each(note);
+            journal.lines().for_each(print);
         }
     }
 }
