@@ -207,14 +207,7 @@ fn success_needs_another_cluster_or_a_raised_revision() {
 /// The cluster is restored a second time, from the same snapshot or an older one.
 #[test]
 fn revisions_that_clients_may_have_seen_are_not_used_again_in_silence() {
-    let snapshot = Snapshot {
-        bytes: crate::secret::Secret::new(Vec::new()),
-        sha256: "ab".to_owned(),
-        revision: 9,
-        members: Vec::new(),
-        addresses: Vec::new(),
-        version: None,
-    };
+    let snapshot = snapshot();
     let member = |name: &str| DescribedMember {
         name: name.to_owned(),
         address: [192, 168, 0, 50].into(),
