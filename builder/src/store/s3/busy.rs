@@ -1,4 +1,4 @@
-//! How long a server is left alone that has answered that it is busy.
+//! The pause before the next request to a server that has answered that it is busy.
 //!
 //! The library repeats a request after less than a second, which is too soon for a server that limits the rate of its clients.
 
