@@ -7,3 +7,4 @@ mod full;
 mod growth;
 mod members;
 mod operator;
+mod recovery;

@@ -70,8 +70,12 @@ impl Operator {
     /// Runs a command that logs in to the nodes until it succeeds, and returns its report.
     pub(super) fn nodes(&mut self, words: &[&str]) -> Value {
         let key = self.key.clone();
-        let login = ["--ssh-identity", &key, "--ssh-timeout", SSH_TIMEOUT];
-        self.timed(words, &login, &mut |_, _| ())
+        self.timed(words, &login(&key), &mut |_, _| ())
+    }
+
+    /// Runs a command with these options once, and returns how it ended.
+    pub(super) fn once(&mut self, words: &[&str], options: &[&str]) -> Said {
+        self.run(words, options, &mut |_, _| ())
     }
 
     /// Runs a command with these options, which the table leaves out, until it succeeds, and returns its report.
@@ -133,6 +137,11 @@ impl Operator {
         progress::stderr(false).note(&table);
         fs::write(path, table).unwrap();
     }
+}
+
+/// Returns the options of a command that logs in with this key.
+pub(super) fn login(key: &str) -> [&str; 4] {
+    ["--ssh-identity", key, "--ssh-timeout", SSH_TIMEOUT]
 }
 
 /// Returns a client with the files of a state directory.

@@ -17,12 +17,8 @@ mod patroni;
 use case::Case;
 use example::{Base, Example};
 
-use crate::support::cluster::inside;
+use crate::support::cluster::{ETCD_3_4, inside};
 use crate::support::{core_like, enclosed, pi_like, ubuntu_like};
-
-/// etcd 3.4 for the nodes of A and E, which `cargo xtask test --cases` unpacks from Debian 12's packages. It stands in for the
-/// releases 3.4.22 and 3.4.16, which are downloaded from GitHub.
-const ETCD_3_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/etcd-3.4");
 
 /// Debian 13 with etcd's package, which the program makes.
 const DEBIAN: Base = Base::Recipe("debian-trixie");

@@ -21,6 +21,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
 /// The directory that contains one directory per cluster.
 const CLUSTERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/boot");
 
+/// etcd 3.4 for the nodes, which xtask unpacks from Debian 12's packages. In the walk-throughs A and E, it stands in for the
+/// releases 3.4.22 and 3.4.16, which are downloaded from GitHub.
+pub(crate) const ETCD_3_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/etcd-3.4");
+
 /// The node names that `build --nodes 3` assigns.
 pub(crate) const NODES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
@@ -39,6 +43,11 @@ impl Images {
 
     /// Builds a cluster of `nodes` that this `cluster.toml` describes.
     pub(crate) fn described(name: &str, nodes: usize, config: &str) -> Self {
+        Self::described_with(name, nodes, config, &[])
+    }
+
+    /// Builds a cluster of `nodes` that this `cluster.toml` describes, with more options of `build`.
+    pub(crate) fn described_with(name: &str, nodes: usize, config: &str, more: &[&str]) -> Self {
         let folder = Self::folder(name);
         fs::create_dir_all(&folder).unwrap();
         let (file, nodes) = (folder.join("cluster.toml"), nodes.to_string());
@@ -52,11 +61,17 @@ impl Images {
             "--base",
             "debian-trixie",
         ];
-        Self::of(name, &options)
+        Self::of(name, &[&options[..], more].concat())
     }
 
     fn folder(name: &str) -> PathBuf {
         Path::new(CLUSTERS).join(name)
+    }
+
+    /// Builds images of the same nodes once more, with these options of `build`, and returns their directory.
+    pub(crate) fn again(&self, options: &[&str]) -> PathBuf {
+        self.write("state", "other", options);
+        self.folder.join("other")
     }
 
     /// Builds the images of a cluster with these options of `build`.

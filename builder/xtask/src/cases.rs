@@ -95,7 +95,8 @@ fn forget_rows(letters: &[String]) -> Outcome {
     Ok(())
 }
 
-fn etcd_for_nodes() -> Outcome {
+/// Fetches etcd 3.4 for the nodes.
+pub(crate) fn etcd_for_nodes() -> Outcome {
     if root().join(ETCD_3_4).join("etcd").is_file() {
         return Ok(());
     }

@@ -1,17 +1,18 @@
 //! The checks that must pass before a change lands, those that fail fastest first.
 
 use crate::command::{self, Outcome, program, start, succeeds};
-use crate::{demo, faults, fuzz, lab, mutate, setup};
+use crate::{cases, demo, faults, fuzz, lab, mutate, setup};
 
 /// The test that boots a three-node cluster and is part of every [`run`].
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
 /// The modules of the boot tests that CI runs.
 const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
 /// The modules of the boot tests that only `--full` runs, of those that need Slurm, and of commands that are disturbed many times.
-const FULL: [&str; 6] = [
+const FULL: [&str; 7] = [
     "boot::members::",
     "boot::commands::",
     "boot::growth::",
+    "boot::recovery::",
     "boot::full::",
     "fleet::slurm::",
     "cluster::failures::",
@@ -65,6 +66,7 @@ pub(crate) fn run_full() -> Outcome {
     fuzz::run(&["--seconds", "600", "--seed", &seed])?;
     fuzz::run(&["--coverage", "--seconds", "60", "--seed", &seed])?;
     setup::slurm()?;
+    cases::etcd_for_nodes()?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
