@@ -3,12 +3,15 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::qemu;
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(20);
+
+/// The seconds from which on the time of a command is printed, so that a log shows where the time of the tests goes.
+const WORTH_SAYING: u64 = 5;
 
 /// The result of a chore: a value, or one line that describes the failure.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -53,9 +56,14 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
 pub(crate) fn start(command: &mut Command) -> Outcome {
     let shown = shown(command);
     say(&format!("$ {shown}"));
+    let started = Instant::now();
     let status = command
         .status()
         .map_err(|error| format!("starting `{shown}`: {error}"))?;
+    let seconds = started.elapsed().as_secs();
+    if seconds >= WORTH_SAYING {
+        say(&format!("took {seconds} s: {shown}"));
+    }
     match status.success() {
         true => Ok(()),
         false => Err(format!("`{shown}` failed: {status}")),
