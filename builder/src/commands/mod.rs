@@ -12,7 +12,6 @@ mod stored;
 mod targets;
 mod upgrade;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +24,7 @@ use crate::cli::{
 };
 use crate::failure::Kind;
 use crate::merge::Joining;
-use crate::publication::{self, SigningKey};
+use crate::publication::{self, SignedFleets, SigningKey};
 use crate::report::{self, FleetRecord, FleetSummary, SIGNATURE, Summary};
 use crate::run::{Job, Prepared};
 use crate::shell;
@@ -205,13 +204,17 @@ fn merge(options: &MergeOptions, environment: &Environment, mode: &OutputMode) -
     let identity = options.identity.as_deref();
     let shards = stored::get_shards(options.shards.clone(), identity, environment, mode)?;
     let progress = progress::stderr(mode.quiet);
-    if let Some(allowed) = &options.allowed_signers {
-        let folders = options.shards.iter().zip(&shards.folders);
-        let signers = signers(folders, allowed, environment.clock)?;
+    let folders = options.shards.iter().zip(&shards.folders);
+    let signed = options.allowed_signers.as_deref();
+    let signed = signed.map(|allowed| signed_shards(folders, allowed, environment.clock));
+    let signed = signed.transpose()?;
+    if let Some(signed) = &signed {
+        let signers = signed.signers();
         progress.note(&format!("every shard is signed by {signers}"));
     }
     let joining = Joining {
         out,
+        signed: signed.as_ref(),
         signing_key: signing_key.as_ref(),
         jobs: environment.parallelism,
     };
@@ -229,23 +232,19 @@ fn merge(options: &MergeOptions, environment: &Environment, mode: &OutputMode) -
     print(mode, &record, &summary)
 }
 
-/// Checks the signatures of all shards, and returns who signed. Each has the place that the user has named and its directory.
-fn signers<'a>(
+/// Checks the signatures of all shards, and returns what they cover. Each has the place that the user has named and its directory.
+fn signed_shards<'a>(
     shards: impl Iterator<Item = (&'a PathBuf, &'a PathBuf)>,
     allowed: &Path,
     now: i64,
-) -> Result<String> {
-    let mut signers = BTreeSet::new();
+) -> Result<SignedFleets> {
+    let mut signed = SignedFleets::default();
     for (named, folder) in shards {
         // What is no shard is refused afterwards.
-        let Some(record) = FleetRecord::read(folder)? else {
-            continue;
-        };
-        let checked = publication::check_fleet(folder, &record, allowed, now);
-        let checking = || format!("checking the signatures of {}", named.display());
-        signers.extend(checked.with_context(checking)?);
+        let added = signed.add(folder, allowed, now);
+        added.with_context(|| format!("checking the signatures of {}", named.display()))?;
     }
-    Ok(signers.into_iter().collect::<Vec<_>>().join(", "))
+    Ok(signed)
 }
 
 /// Creates the keys of a cluster, or of all clusters of a fleet.

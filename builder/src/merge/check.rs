@@ -10,7 +10,7 @@ use crate::failure::Kind;
 use crate::report::{ClusterRecord, Manifest, NodeRecord, read_manifests};
 
 /// Returns the joined manifest of a cluster. Fails unless every image exists and all parts have the same origin.
-pub(super) fn join(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> {
+pub(super) fn join(shards: &Shards<'_>, cluster: &ClusterRecord) -> Result<Joined> {
     let mut parts: Vec<(PathBuf, Manifest)> = Vec::new();
     let (mut nodes, mut sources) = (Vec::new(), Vec::new());
     for name in &cluster.nodes {
@@ -22,6 +22,7 @@ pub(super) fn join(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> {
         let folder = folder.join(&cluster.name);
         if !parts.iter().any(|(known, _)| *known == folder) {
             let manifest = only_manifest(&folder)?.ok_or_else(lost)?;
+            shards.must_be_signed(&folder, &manifest)?;
             parts.push((folder.clone(), manifest));
         }
         let part = parts.iter().find(|(known, _)| *known == folder);

@@ -16,7 +16,7 @@ use crate::apply::OutputFolder;
 use crate::failure::Kind;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::publication::{self, SigningKey};
+use crate::publication::{self, SignedFleets, SigningKey};
 use crate::report::{self, FleetRecord, Manifest};
 use shards::Shards;
 
@@ -27,6 +27,8 @@ pub(crate) use contents::KnownDigests;
 pub(crate) struct Joining<'a> {
     /// The output directory.
     pub out: &'a Path,
+    /// What allowed signers have signed of the shards, if signatures are required.
+    pub signed: Option<&'a SignedFleets>,
     /// The key that signs the digest lists, if they are signed.
     pub signing_key: Option<&'a SigningKey>,
     /// The number of threads that read files.
@@ -43,11 +45,12 @@ pub(crate) fn merge(
 ) -> Result<FleetRecord> {
     let Joining {
         out,
+        signed,
         signing_key,
         jobs,
     } = joining;
     interrupt::watch();
-    let shards = Shards::read(folders)?;
+    let shards = Shards::read(folders, signed)?;
     if folders.iter().any(|folder| is_same_directory(folder, out)) {
         let message = format!("--out: {} is one of the shards", out.display());
         return Err(Kind::Usage.error(message, "name another directory"));

@@ -7,10 +7,11 @@ use anyhow::Result;
 
 use crate::cli::Shard;
 use crate::failure::Kind;
-use crate::report::FleetRecord;
+use crate::publication::SignedFleets;
+use crate::report::{FleetRecord, Manifest};
 
 /// All shards of a fleet.
-pub(super) struct Shards {
+pub(super) struct Shards<'a> {
     /// The record of the whole fleet.
     pub(super) record: FleetRecord,
     /// The number of shards.
@@ -19,16 +20,18 @@ pub(super) struct Shards {
     folders: BTreeMap<u64, PathBuf>,
     /// The fingerprints of the descriptions by the names of their clusters, each with the directory that has it.
     descriptions: BTreeMap<String, Vec<(PathBuf, String)>>,
+    /// What allowed signers have signed of them, if signatures are required.
+    signed: Option<&'a SignedFleets>,
 }
 
-impl Shards {
-    /// Reads the record of every directory.
-    pub(super) fn read(folders: &[PathBuf]) -> Result<Self> {
+impl<'a> Shards<'a> {
+    /// Reads the record of every directory, which must be the one that was `signed`.
+    pub(super) fn read(folders: &[PathBuf], signed: Option<&'a SignedFleets>) -> Result<Self> {
         let mut known: BTreeMap<u64, PathBuf> = BTreeMap::new();
         let mut first: Option<(Shard, FleetRecord, &Path)> = None;
         let mut descriptions: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
         for folder in folders {
-            let (shard, mut record) = read_shard(folder)?;
+            let (shard, mut record) = read_shard(folder, signed)?;
             for cluster in &mut record.clusters {
                 let found = cluster.description.take();
                 let all = descriptions.entry(cluster.name.clone()).or_default();
@@ -74,6 +77,7 @@ impl Shards {
             count: shard.count,
             folders: known,
             descriptions,
+            signed,
         };
         shards.must_be_complete()?;
         Ok(shards)
@@ -113,6 +117,12 @@ impl Shards {
         Err(Kind::Verification.error(message, hint))
     }
 
+    /// Fails unless this manifest of a cluster is the one that was signed, if signatures are required.
+    pub(super) fn must_be_signed(&self, folder: &Path, manifest: &Manifest) -> Result<()> {
+        let check = |signed: &SignedFleets| signed.must_have_manifest(folder, manifest);
+        self.signed.map_or(Ok(()), check)
+    }
+
     /// Returns the directory of the shard that builds a node.
     pub(super) fn folder_of(&self, cluster: &str, node: &str) -> Option<&Path> {
         let number = crate::fleet::shard_of(cluster, node, self.count);
@@ -121,12 +131,15 @@ impl Shards {
 }
 
 /// Reads the record of a shard. Returns which shard it is, and the record of the whole fleet.
-fn read_shard(folder: &Path) -> Result<(Shard, FleetRecord)> {
+fn read_shard(folder: &Path, signed: Option<&SignedFleets>) -> Result<(Shard, FleetRecord)> {
     let shown = folder.display();
     let Some(mut record) = FleetRecord::read(folder)? else {
         let hint = "run the build of this shard again; it completes what is missing";
         return Err(Kind::Usage.error(format!("{shown} is not a finished shard"), hint));
     };
+    if let Some(signed) = signed {
+        signed.must_have_record(folder, &record)?;
+    }
     let shard = record.shard.take().ok_or_else(|| {
         let hint = "name the directories that `etcd-image build --shard` wrote";
         Kind::Usage.error(format!("{shown} is a whole fleet, not a shard"), hint)

@@ -17,6 +17,7 @@ mod imager;
 mod provenance;
 mod publishing;
 mod signature;
+mod signed_fleets;
 mod signing_key;
 mod spdx;
 
@@ -31,7 +32,8 @@ use crate::plan::Plan;
 use crate::report::{self, Attachment, FLEET, FleetRecord, InputRecord, Manifest, SIGNATURE, SUMS};
 
 pub(crate) use publishing::Publishing;
-pub(crate) use signature::{check, check_fleet, signed_manifests};
+pub(crate) use signature::{check, signed_manifests};
+pub(crate) use signed_fleets::SignedFleets;
 pub(crate) use signing_key::SigningKey;
 pub(crate) use spdx::BaseContents;
 

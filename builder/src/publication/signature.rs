@@ -1,6 +1,5 @@
 //! The signature of the list of digests: an SSH signature as `ssh-keygen -Y sign -n file` makes it.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -11,13 +10,19 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
 use super::allowed_signers::AllowedSigner;
 use crate::failure::Kind;
 use crate::file::{if_exists, read_text};
-use crate::report::{self, DO_NOT_USE, FleetRecord, Manifest, SIGNATURE, SUMS};
+use crate::report::{self, DO_NOT_USE, Manifest, SIGNATURE, SUMS};
 
 /// The purpose of the signature, which is a part of what is signed; that of ssh-keygen for files.
 pub(super) const NAMESPACE: &str = "file";
 
 /// Checks the signature in a directory against a file of allowed signers, and returns who signed.
 pub(crate) fn check(folder: &Path, allowed: &Path, now: i64) -> Result<String> {
+    Ok(check_list(folder, allowed, now)?.0)
+}
+
+/// Checks the signature in a directory, and returns who signed and the bytes of the digest list that they signed: the file may change
+/// after this.
+pub(super) fn check_list(folder: &Path, allowed: &Path, now: i64) -> Result<(String, Vec<u8>)> {
     let signers = read_text(allowed).with_context(|| {
         let what = format!("reading the allowed signers {}", allowed.display());
         Kind::Usage.context(
@@ -38,9 +43,11 @@ pub(crate) fn check(folder: &Path, allowed: &Path, now: i64) -> Result<String> {
     };
     let pem = if_exists(fs_err::read(&path))?.ok_or_else(unsigned)?;
     let message = if_exists(fs_err::read(&sums))?.ok_or_else(unsigned)?;
-    verify(&pem, &message, &signers, now).map_err(|SignatureRefusal { why, hint }| {
+    let signer = verify(&pem, &message, &signers, now);
+    let signer = signer.map_err(|SignatureRefusal { why, hint }| {
         Kind::Verification.error(format!("{}: {why}", path.display()), hint)
-    })
+    })?;
+    Ok((signer, message))
 }
 
 /// Returns who signed the digest list of a directory, and the manifests that it covers.
@@ -49,22 +56,8 @@ pub(crate) fn signed_manifests(
     allowed: &Path,
     now: i64,
 ) -> Result<(String, Vec<Manifest>)> {
-    let signer = check(folder, allowed, now)?;
-    Ok((signer, report::listed_manifests(folder)?))
-}
-
-/// Checks the signatures of a fleet or a shard: that of its record, and that of every cluster in the directory. Returns who signed.
-pub(crate) fn check_fleet(
-    folder: &Path,
-    record: &FleetRecord,
-    allowed: &Path,
-    now: i64,
-) -> Result<BTreeSet<String>> {
-    let mut signers = BTreeSet::from([check(folder, allowed, now)?]);
-    for cluster in record.listed_folders(folder)? {
-        signers.insert(signed_manifests(&cluster, allowed, now)?.0);
-    }
-    Ok(signers)
+    let (signer, list) = check_list(folder, allowed, now)?;
+    Ok((signer, report::listed_manifests(folder, &list)?))
 }
 
 /// Why a signature is not accepted.

@@ -21,9 +21,13 @@ pub(super) struct DigestList {
 impl DigestList {
     /// Reads the list of a directory, if there is one.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(SUMS);
-        let bytes = if_exists(fs_err::read(&path))?;
-        Ok(bytes.map(|bytes| Self::parse(path, &String::from_utf8_lossy(&bytes))))
+        let bytes = if_exists(fs_err::read(folder.join(SUMS)))?;
+        Ok(bytes.map(|bytes| Self::of(folder, &bytes)))
+    }
+
+    /// Parses the list of a directory, which has these bytes.
+    pub(super) fn of(folder: &Path, bytes: &[u8]) -> Self {
+        Self::parse(folder.join(SUMS), &String::from_utf8_lossy(bytes))
     }
 
     fn parse(path: PathBuf, text: &str) -> Self {

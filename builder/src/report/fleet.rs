@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::checked::{CheckedImage, Verification};
+use super::digest_list::DigestList;
 use super::outdated::names_in;
 use super::{FLEET, MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS, fleet_list, read_manifests};
 use crate::apply::OutputFolder;
@@ -73,6 +74,11 @@ impl FleetRecord {
 
     /// Reads the record of an output directory, if it has one.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
+        Ok(Self::read_with_digest(folder)?.map(|(record, _)| record))
+    }
+
+    /// Reads the record of an output directory, and the SHA-256 of its file.
+    pub(crate) fn read_with_digest(folder: &Path) -> Result<Option<(Self, String)>> {
         let path = folder.join(FLEET);
         if !path.is_file() {
             return Ok(None);
@@ -84,7 +90,7 @@ impl FleetRecord {
                 "build the images again with this version of etcd-image",
             )
         })?;
-        Ok(Some(record))
+        Ok(Some((record, hex::sha256(text))))
     }
 
     /// Parses a record, and refuses names that lead out of the output directory, since it may come from elsewhere. A record without
@@ -115,7 +121,7 @@ impl FleetRecord {
     }
 
     /// Returns the checksum of a record without its own.
-    fn checksum(&self) -> Result<String> {
+    pub(crate) fn checksum(&self) -> Result<String> {
         Ok(hex::sha256(serde_json::to_string_pretty(self)?))
     }
 
@@ -147,11 +153,24 @@ impl FleetRecord {
         fleet_list::first_change(old, new, others)
     }
 
-    /// Returns the directories of the clusters. Fails unless the digest list of the fleet has exactly the record and the lists of these
-    /// clusters. The caller has checked who signed it.
-    pub(crate) fn listed_folders(&self, folder: &Path) -> Result<Vec<PathBuf>> {
-        fleet_list::must_fit(folder, self.present())?;
-        Ok(self.present().map(|name| folder.join(name)).collect())
+    /// Returns the directory of each cluster with the digest of its list. Fails unless the `list` of the fleet has exactly this record,
+    /// whose file has the digest `own`, and the lists of these clusters. The caller has read the list and checked who signed it.
+    pub(crate) fn listed_folders(
+        &self,
+        folder: &Path,
+        own: &str,
+        list: &[u8],
+    ) -> Result<Vec<(PathBuf, String)>> {
+        let list = DigestList::of(folder, list);
+        fleet_list::must_fit(&list, folder, self.present())?;
+        if list.digest_of(FLEET) != Some(own) {
+            return Err(fleet_list::changed_meanwhile(&folder.join(FLEET)));
+        }
+        let listed = |name: &str| {
+            let digest = list.digest_of(&fleet_list::list_of(name));
+            (folder.join(name), digest.unwrap_or_default().to_owned())
+        };
+        Ok(self.present().map(listed).collect())
     }
 
     /// Verifies the directory of every cluster, and that every node has an image. Images that belong to no cluster of the record are

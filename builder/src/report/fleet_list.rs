@@ -81,21 +81,29 @@ pub(super) fn check<'a>(
 }
 
 /// Fails unless the list has exactly the record and the lists of these clusters. The caller has checked who signed it.
-pub(super) fn must_fit<'a>(folder: &Path, clusters: impl Iterator<Item = &'a str>) -> Result<()> {
-    let differences = match DigestList::read(folder)? {
-        Some(list) => differences(&list, folder, clusters)?,
-        None => vec!["it is missing".to_owned()],
-    };
-    match differences.first() {
+pub(super) fn must_fit<'a>(
+    list: &DigestList,
+    folder: &Path,
+    clusters: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    match differences(list, folder, clusters)?.first() {
         None => Ok(()),
         Some(first) => Err(Kind::Verification.error(
             format!(
                 "{} is signed, but it is of another build: {first}",
-                folder.join(SUMS).display()
+                list.path.display()
             ),
             DO_NOT_USE,
         )),
     }
+}
+
+/// Explains that a file is no longer the one that was signed.
+pub(crate) fn changed_meanwhile(path: &Path) -> anyhow::Error {
+    Kind::Verification.error(
+        format!("{} changed after its signature was checked", path.display()),
+        "make sure that nothing else writes to the directory, and run the command again",
+    )
 }
 
 fn differences<'a>(

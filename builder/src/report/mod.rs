@@ -59,7 +59,8 @@ pub(crate) use fleet::{
     withdraw as withdraw_fleet, write as write_fleet,
 };
 pub(crate) use fleet_list::{
-    list_of, refuse_list_of_cluster, withdraw as withdraw_fleet_list, write as write_fleet_list,
+    changed_meanwhile, list_of, refuse_list_of_cluster, withdraw as withdraw_fleet_list,
+    write as write_fleet_list,
 };
 pub(crate) use inspection::inspect;
 pub(crate) use manifest::Manifest;

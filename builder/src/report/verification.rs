@@ -86,10 +86,11 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     })
 }
 
-/// Reads the manifests of a directory whose digests its digest list contains. The caller has checked who signed the list.
-pub(crate) fn listed_manifests(folder: &Path) -> Result<Vec<Manifest>> {
+/// Reads the manifests of a directory whose digests its digest list contains. The caller has read the list and checked who signed it.
+pub(crate) fn listed_manifests(folder: &Path, list: &[u8]) -> Result<Vec<Manifest>> {
     let mut manifests = stored_manifests(folder, true)?;
-    keep_signed(folder, DigestList::read(folder)?.as_ref(), &mut manifests)?;
+    let list = DigestList::of(folder, list);
+    keep_signed(folder, Some(&list), &mut manifests)?;
     Ok(manifests
         .into_iter()
         .map(|stored| stored.manifest)
