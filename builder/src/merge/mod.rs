@@ -132,7 +132,8 @@ fn write_cluster(joined: Joined, path: &Path, signing_key: Option<&SigningKey>) 
             out.adopt(&source.join(&output.name), &output.name)?;
         }
         for attachment in &node.attachments {
-            let bytes = fs_err::read(source.join(&attachment.name))?;
+            // It may have changed since it was compared.
+            let bytes = attachment.read(source)?;
             let _step = interrupt::uninterrupted();
             out.write(&attachment.name, &bytes, 0o644)?;
         }

@@ -29,10 +29,10 @@ pub(crate) fn is_in(folder: &Path) -> bool {
     folder.join("client").is_dir()
 }
 
-/// Reads the files in the `client/` of an output directory, which its manifest lists.
+/// Reads the files in the `client/` of an output directory. Each must have the digest in its manifest.
 pub(crate) fn read(folder: &Path, manifest: &Manifest) -> Result<Vec<ClientFile>> {
     let read = |record: &AttachmentRecord| {
-        let bytes = fs_err::read(folder.join(&record.name))?;
+        let bytes = record.read(folder)?;
         let is_key = Path::new(&record.name)
             .extension()
             .is_some_and(|end| end == "key");
