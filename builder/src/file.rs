@@ -4,7 +4,7 @@
 use std::fs::Metadata;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use fs_err::{File, OpenOptions};
@@ -19,6 +19,21 @@ pub(crate) fn if_exists<T>(read: io::Result<T>) -> io::Result<Option<T>> {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Returns the absolute path without links; the part that does not exist yet is appended as it is.
+pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
+    if let Some(real) = if_exists(fs_err::canonicalize(path))? {
+        return Ok(real);
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => Ok(real_path(parent)?.join(name)),
+        _ => std::path::absolute(if path == Path::new("") {
+            Path::new(".")
+        } else {
+            path
+        }),
     }
 }
 
@@ -196,7 +211,6 @@ mod tests {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
     use std::os::unix::net::UnixListener;
-    use std::path::PathBuf;
     use std::process::Command;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! Refuses a build that would replace files of something else, such as its base, its own keys, or another cluster, or sign images of
 //! somebody else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::apply::OutputFolder;
 use crate::cli::OutputOptions;
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
-use crate::file::if_exists;
+use crate::file::{if_exists, real_path};
 use crate::pki;
 use crate::publication::{self, SigningKey};
 use crate::report::{Manifest, NodeRecord, SUMS};
@@ -57,7 +57,7 @@ fn refuse_base(cluster: &Cluster, nodes: &[&Node], output: &OutputOptions) -> Re
 
 /// Fails if images would lie among the keys, or keys among the files for clients, also through links.
 pub(crate) fn refuse_overlap(state: &Path, out: &Path) -> Result<()> {
-    let (real_state, real_out) = (real(state)?, real(out)?);
+    let (real_state, real_out) = (real_path(state)?, real_path(out)?);
     let what = if real_state == real_out {
         "are the same directory"
     } else if real_out.starts_with(&real_state) {
@@ -73,21 +73,6 @@ pub(crate) fn refuse_overlap(state: &Path, out: &Path) -> Result<()> {
         state.display()
     );
     Err(Kind::Usage.error(message, "name another directory with `--out`"))
-}
-
-/// Returns the absolute path without links; the part that does not exist yet is appended as it is.
-fn real(path: &Path) -> Result<PathBuf> {
-    if let Some(real) = if_exists(fs_err::canonicalize(path))? {
-        return Ok(real);
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => Ok(real(parent)?.join(name)),
-        _ => Ok(std::path::absolute(if path == Path::new("") {
-            Path::new(".")
-        } else {
-            path
-        })?),
-    }
 }
 
 /// Fails if the state directory has the keys of a cluster with another name: two clusters with one CA trust each other.
