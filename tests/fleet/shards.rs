@@ -72,6 +72,9 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
     merge(&["one"]).refused_naming(2, &["shard 2 of 2 is missing"]);
     merge(&["one", "two", "one"]).refused_naming(2, &["shard 1/2 is in one and in one"]);
     merge(&["one", "etcd-cluster"]).refused_naming(2, &["etcd-cluster is not a finished shard"]);
+    let inside = scene.bare(&["merge", "one", "two", "--out", "two/joined"]);
+    inside.refused_naming(2, &["--out: two/joined lies in the shard two"]);
+    assert!(!scene.at("two/joined").exists());
     fs::rename(scene.at("two/home/home-2.img"), scene.at("away")).unwrap();
     merge(&["one", "two"]).refused_naming(2, &["the image of home/home-2 is missing"]);
     assert!(!scene.at("merged").exists());
@@ -214,6 +217,21 @@ fn joined_images_are_closed_and_durable_before_they_have_their_names() {
     assert_eq!(joined.permissions().mode() & 0o777, 0o600);
     let inode = fs::metadata(&image).unwrap().ino();
     assert_eq!(joined.ino(), inode, "it was copied");
+}
+
+#[test]
+fn shards_do_not_join_in_the_place_of_another_cluster() {
+    let scene = with_keys();
+    scene.file("one.toml", "[cluster]\nname = \"lab\"\n");
+    let lab = ["--config", "one.toml", "--nodes", "1", "--state", "lab"];
+    scene.build(&[&lab[..], &["--out", "merged/home"]].concat());
+    let before = scene.snapshot("merged");
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    let told = scene.bare(&["merge", "one", "two", "--out", "merged"]);
+    let why = "merged/home contains images of cluster `lab`, and this is cluster `home`";
+    told.refused_naming(2, &[why]);
+    assert_eq!(scene.snapshot("merged"), before);
 }
 
 #[test]

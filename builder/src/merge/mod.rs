@@ -5,6 +5,7 @@
 
 mod check;
 mod contents;
+mod places;
 mod shards;
 
 use std::num::NonZeroUsize;
@@ -13,7 +14,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
-use crate::failure::Kind;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::publication::{self, SignedFleets, SigningKey};
@@ -51,13 +51,11 @@ pub(crate) fn merge(
     } = joining;
     interrupt::watch();
     let shards = Shards::read(folders, signed)?;
-    if folders.iter().any(|folder| is_same_directory(folder, out)) {
-        let message = format!("--out: {} is one of the shards", out.display());
-        return Err(Kind::Usage.error(message, "name another directory"));
-    }
+    places::refuse_shards(folders, out, &shards.record)?;
     // Every cluster is joined three times, because keeping the results would take memory for each cluster.
     for cluster in &shards.record.clusters {
-        check::join(&shards, cluster)?;
+        let joined = check::join(&shards, cluster)?;
+        places::refuse_images_of_another(&joined.manifest, &out.join(&cluster.name))?;
     }
     for cluster in &shards.record.clusters {
         progress.note(&format!("comparing the files of cluster {}", cluster.name));
@@ -80,11 +78,6 @@ pub(crate) fn merge(
         publication::sign_fleet(&folder, &shards.record, key)?;
     }
     Ok(shards.record)
-}
-
-fn is_same_directory(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| fs_err::canonicalize(path).ok();
-    real(one).is_some_and(|path| Some(path) == real(other))
 }
 
 /// A cluster whose parts fit together.
