@@ -97,6 +97,17 @@ use crate::spec::{Cluster, Purpose};
 /// Writes one image per node: the whole pipeline. Images are renamed, and the state directory updated, only after every
 /// image is complete: a refused or interrupted build changes neither.
 fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
+    build_part(job, cluster, inputs, || Ok(()))
+}
+
+/// Does the same for a cluster of a fleet. Before the first image is replaced, `withdraw` removes what describes the whole fleet: a refused
+/// build leaves it in place.
+fn build_part(
+    job: &Job,
+    cluster: &Cluster,
+    inputs: &mut Prepared,
+    withdraw: impl FnOnce() -> Result<()>,
+) -> Result<Manifest> {
     interrupt::watch();
     let signing_key = permitted_key(job, cluster)?;
     let key = signing_key.as_ref();
@@ -134,6 +145,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let step = interrupt::uninterrupted();
     job.save_state(&state)?;
     job.note_about_cluster(&lock.write(&locked)?);
+    withdraw()?;
     report::begin_replacement(&out, &manifest)?;
     out.publish(images)?;
     report::write(&out, &manifest, &sources, &attachments, signature)?;
@@ -171,7 +183,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     pki::refuse_cluster(job.state_path())?;
     overwrite::refuse_overlap(job.state_path(), &job.work.output.out)?;
     let signing_key = job.fleet_key(fleet, parts.first())?;
-    // What is refused must leave the record and the signature of the fleet as they are.
+    // What can be refused without inputs is refused before the first cluster is built.
     for part in &parts {
         let cluster = fleet.resolve(part.cluster)?;
         let key = permitted_key(&job.for_cluster(part), &cluster);
@@ -183,20 +195,22 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         Some(key) if !is_whole => publication::signed_list(out.path(), key)?,
         _ => None,
     };
-    match is_whole {
-        true => report::withdraw_fleet(&out)?,
-        false => report::withdraw_fleet_list(&out)?,
-    }
+    let withdraw = || match is_whole {
+        true => report::withdraw_fleet(&out),
+        false => report::withdraw_fleet_list(&out),
+    };
     let mut inputs = Prepared::default();
     for part in &parts {
         let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
-        let built = build(&job.for_cluster(part), &cluster, &mut inputs);
+        let built = build_part(&job.for_cluster(part), &cluster, &mut inputs, withdraw);
         built.with_context(|| format!("building cluster {}", cluster.name))?;
     }
     let record = job.fleet_record(fleet)?;
     if is_whole {
         let _step = interrupt::uninterrupted();
+        // A shard may have replaced nothing.
+        withdraw()?;
         report::write_fleet(&out, &record)?;
     }
     match signing_key {

@@ -67,6 +67,11 @@ fn a_locked_fleet_requires_the_lock_of_each_cluster() {
     scene.build(&locked);
     assert_eq!(scene.snapshot("images"), before);
 
+    let lock = scene.text("home.lock");
+    fs::remove_file(scene.at("home.lock")).unwrap();
+    refused(2, "building cluster home: home.lock does not exist");
+    assert_eq!(scene.snapshot("images"), before, "the fleet is complete");
+    scene.file("home.lock", &lock);
     let lock = scene.text("west.lock");
     fs::remove_file(scene.at("west.lock")).unwrap();
     refused(2, "building cluster west: west.lock does not exist");
