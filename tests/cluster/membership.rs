@@ -162,6 +162,14 @@ fn a_dead_member_is_replaced_by_a_new_node() {
         let wanted = "error: cluster main has no member `etcd9`\nhint: its members are etcd1, etcd2, etcd3\n";
         assert_eq!((said.code, said.err.as_str()), (Some(2), wanted));
         let config = nodes.members.scene.at("cluster.toml");
+        let unsigned = "[publish]\nsign = 'lost'\n";
+        fs::write(&config, unsigned).unwrap();
+        let words = ["replace", "etcd3", "etcd4", "--address", "192.168.0.53"];
+        let said = nodes.change(&words, |_| ());
+        let wanted = "error: reading the key lost: ";
+        assert!(said.err.contains(wanted), "{}", said.words());
+        let text = nodes.members.scene.text("cluster.toml");
+        assert_eq!(text, unsigned, "it was changed");
         fs::write(&config, "# Ours.\n[cluster]\nname = 'main' # short\n").unwrap();
         while_writing(&mut nodes, |nodes| {
             let words = ["replace", "etcd3", "etcd4", "--address", "192.168.0.53"];

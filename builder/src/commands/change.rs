@@ -142,8 +142,8 @@ impl<'a> ChangeContext<'a> {
         Ok(node.map(|node| node.address))
     }
 
-    /// Changes `cluster.toml`, unless it contains the change. A change is refused if it would make the file invalid, or if
-    /// nobody could issue the certificates that follow from it.
+    /// Changes `cluster.toml`, unless it contains the change. A change is refused if it would make the file invalid, if nobody could
+    /// issue the certificates that follow from it, or if the image of its new node may not be built, such as without the key that signs it.
     pub(super) fn edit(&self, edit: &NodeEdit) -> Result<Cluster> {
         let mut input = self.input()?;
         let path = self.options.work.fetch.sources.config.clone();
@@ -164,6 +164,10 @@ impl<'a> ChangeContext<'a> {
                 let state = &self.options.work.fetch.sources.state;
                 pki::can_issue(state, self.environment.clock)?;
             }
+            let new = edit.new_node().map(|new| new.name.as_str());
+            if let Some(new) = new.filter(|new| !access.is_running(new)) {
+                crate::permitted_key(&self.job_of(new), &cluster)?;
+            }
             cli::replace(&file.path, &file.text)?;
             self.note(&format!("changed {}", file.path.display()));
         }
@@ -180,16 +184,22 @@ impl<'a> ChangeContext<'a> {
 
     fn build(&self, name: &str) -> Result<PathBuf> {
         self.must_have_config()?;
-        let mut work = self.options.work.clone();
-        work.nodes.only = vec![name.to_owned()];
-        let image = match work.output.formats.first() {
-            Some(format) => work.output.out.join(format.file_name(name)),
-            None => work.output.out.clone(),
+        let output = &self.options.work.output;
+        let image = match output.formats.first() {
+            Some(format) => output.out.join(format.file_name(name)),
+            None => output.out.clone(),
         };
-        let job = Job::new(work, self.environment.clone(), self.mode);
+        let job = self.job_of(name);
         let cluster = job.cluster(Purpose::Images)?;
         crate::build(&job, &cluster, &mut Prepared::default())?;
         Ok(image)
+    }
+
+    /// Returns the run that builds the image of a node.
+    fn job_of(&self, name: &str) -> Job {
+        let mut work = self.options.work.clone();
+        work.nodes.only = vec![name.to_owned()];
+        Job::new(work, self.environment.clone(), self.mode)
     }
 
     /// Refuses to build a node of a cluster that no file describes, as one that `build --nodes 3` has made.

@@ -23,6 +23,16 @@ pub enum NodeEdit {
     Remove(String),
 }
 
+impl NodeEdit {
+    /// Returns the node that the change adds, if it adds one.
+    pub fn new_node(&self) -> Option<&NewNode> {
+        match self {
+            Self::Add(new) | Self::Replace { new, .. } => Some(new),
+            Self::Remove(_) => None,
+        }
+    }
+}
+
 /// A node that a change adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewNode {
