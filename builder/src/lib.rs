@@ -142,6 +142,7 @@ fn build_part(
     let sign = |key: &SigningKey| key.sign(sums.as_bytes());
     let signature = key.map(sign).transpose()?;
     let signature = signature.as_deref();
+    let unsigned = publication::lost_signature(out.path(), key)?;
     let step = interrupt::uninterrupted();
     job.save_state(&state)?;
     job.note_about_cluster(&lock.write(&locked)?);
@@ -150,6 +151,7 @@ fn build_part(
     out.publish(images)?;
     report::write(&out, &manifest, &sources, &attachments, signature)?;
     drop(step);
+    job.note_about_cluster(unsigned.as_slice());
     job.note_about_cluster(&report::outdated(&manifest, cluster, out.path()));
     job.note_about_cluster(&state.certs.notes);
     let expiring = report::expiring_certificates(&manifest, job.environment.clock);

@@ -104,6 +104,19 @@ fn a_build_signs_no_image_of_an_earlier_one_that_the_key_has_not_signed() {
 }
 
 #[test]
+fn a_build_without_the_key_says_that_it_removes_the_signature() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "ada", "ed25519", "");
+    sign(&scene, "ada").done();
+    let note = "note: images/SHA256SUMS.sig was removed, because this build has no key: build with `--sign KEY` to sign the images again\n";
+    let told = scene.build(&["--nodes", "1"]).stderr;
+    assert!(told.contains(note), "{told}");
+    assert!(!scene.at("images/SHA256SUMS.sig").exists());
+    let told = scene.build(&["--nodes", "1"]).stderr;
+    assert!(!told.contains("SHA256SUMS.sig"), "{told}");
+}
+
+#[test]
 fn what_was_not_signed_is_refused() {
     let scene = Scene::with("raspios-trixie");
     key(&scene, "ada", "ed25519", "");

@@ -129,6 +129,18 @@ fn is_signed(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<boo
     Ok(signature.is_some_and(|signature| key.has_signed(&signature, sums.as_bytes())))
 }
 
+/// Returns a note if a directory is signed, and a build without a key is about to remove the signature.
+pub(crate) fn lost_signature(folder: &Path, key: Option<&SigningKey>) -> Result<Option<String>> {
+    let signature = folder.join(SIGNATURE);
+    if key.is_some() || !fs_err::exists(&signature)? {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "note: {} was removed, because this build has no key: build with `--sign KEY` to sign the images again",
+        signature.display()
+    )))
+}
+
 /// Returns the digest list of a directory if it has the signature of this key.
 pub(crate) fn signed_list(folder: &Path, key: &SigningKey) -> Result<Option<String>> {
     let signature = if_exists(fs_err::read(folder.join(SIGNATURE)))?;
