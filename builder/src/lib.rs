@@ -167,7 +167,7 @@ fn permitted_key(job: &Job, cluster: &Cluster) -> Result<Option<SigningKey>> {
     overwrite::refuse(cluster, &nodes, state, &job.work.output)?;
     // A shard has another message for it.
     if job.work.nodes.shard.is_none() {
-        overwrite::refuse_missing_state(cluster, &nodes, state)?;
+        overwrite::refuse_missing_state(cluster, &nodes, state, &job.work.output.out)?;
     }
     let key = job.publishing(cluster).key(&job.environment)?;
     overwrite::refuse_unsigned(cluster, &nodes, &job.work.output.out, key.as_ref())?;

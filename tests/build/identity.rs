@@ -41,6 +41,24 @@ fn two_clusters_share_neither_keys_nor_images() {
 }
 
 #[test]
+fn a_cluster_with_new_keys_does_not_replace_one_of_the_same_name() {
+    let scene = Scene::with("raspios-trixie");
+    describe(&scene, "home.toml", "home", A);
+    scene.build(&["--config", "home.toml"]);
+    let before = scene.snapshot("images");
+    let build = |more: &[&str]| {
+        let other = ["--config", "home.toml", "--state", "other"];
+        scene.run("build", &[&other[..], more].concat())
+    };
+    let why =
+        "images contains images of cluster `home`, and its state directory other does not exist";
+    build(&[]).refused_naming(2, &[why]);
+    assert_eq!(scene.snapshot("images"), before);
+    assert!(!scene.at("other").exists());
+    build(&["--out", "other-images"]).done();
+}
+
+#[test]
 fn an_output_path_that_is_no_directory_is_refused_as_such() {
     let scene = Scene::with("raspios-trixie");
     scene.file("file", "");

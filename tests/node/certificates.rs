@@ -271,7 +271,8 @@ fn a_node_of_an_intermediate_ca_has_the_chain_up_to_the_root() {
     assert!(verified.stdout.contains(": good, "), "{}", verified.stdout);
     let alone = scene.text("ca.pem");
     scene.file("chain.pem", &alone);
-    scene.run("build", &["--nodes", "1", "--state", "other"]).refused_naming(
+    let other = ["--nodes", "1", "--state", "other", "--out", "other-images"];
+    scene.run("build", &other).refused_naming(
         2,
         &["chain.pem ends with `CN=below`, an intermediate CA: the certificates above it are missing, up to the root"],
     );

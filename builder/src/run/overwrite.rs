@@ -117,10 +117,19 @@ fn refuse_images_of_another(cluster: &Cluster, state: &Path, out: &Path) -> Resu
     ))
 }
 
-/// Fails if some nodes of a cluster would get a new CA, because the directory with the CA of the others does not exist.
-pub(crate) fn refuse_missing_state(cluster: &Cluster, nodes: &[&Node], state: &Path) -> Result<()> {
-    if nodes.len() == cluster.nodes.len() || fs_err::exists(state)? {
+/// Fails if a new CA would be created beside images of the cluster, or for only some of its nodes, because the directory with the CA of the
+/// others does not exist.
+pub(crate) fn refuse_missing_state(
+    cluster: &Cluster,
+    nodes: &[&Node],
+    state: &Path,
+    out: &Path,
+) -> Result<()> {
+    if if_exists(fs_err::metadata(state))?.is_some() {
         return Ok(());
+    }
+    if nodes.len() == cluster.nodes.len() {
+        return refuse_other_keys(state, out);
     }
     Err(Kind::Usage.error(
         format!(
@@ -128,6 +137,24 @@ pub(crate) fn refuse_missing_state(cluster: &Cluster, nodes: &[&Node], state: &P
             state.display()
         ),
         "name the state directory of the cluster with `--state`; for a new cluster, build all nodes first",
+    ))
+}
+
+/// Fails if the output directory has images, whose keys a new state directory does not have: they are those of another cluster, even if
+/// its name is the same.
+fn refuse_other_keys(state: &Path, out: &Path) -> Result<()> {
+    let Some(manifest) = Manifest::in_directory(out)? else {
+        return Ok(());
+    };
+    Err(Kind::Usage.error(
+        format!(
+            "{} contains images of cluster `{}`, and its state directory {} does not exist",
+            out.display(),
+            manifest.cluster,
+            state.display()
+        ),
+        "name the state directory of these images with `--state`; for a cluster with new keys, name another directory with `--out`, or remove \
+         these images",
     ))
 }
 
