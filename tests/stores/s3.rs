@@ -334,6 +334,22 @@ fn a_build_that_a_store_has_is_not_sent_again() {
 }
 
 #[test]
+fn a_file_of_an_earlier_build_that_a_store_has_damaged_is_sent_again() {
+    let (scene, server) = stored();
+    server.fail(|_, _| None);
+    server.change(|objects| {
+        let mut all = objects.iter_mut();
+        let (_, bytes) = all.find(|(name, _)| name.contains("/blobs/")).unwrap();
+        bytes[40] ^= 1;
+    });
+    let told = build(&scene, &server, &sent()).done();
+    let files = index(&server)["files"].as_array().unwrap().len();
+    let kept = format!("; {} were there before\n", files - 1);
+    assert!(told.stdout.contains(&kept), "{}", told.stdout);
+    run(&scene, &server, &["verify", "s3://lab/run/1"]).done();
+}
+
+#[test]
 fn a_store_that_returns_other_bytes_is_noticed_before_the_index_is_written() {
     let (scene, server) = (scene(), Server::start());
     server.fail(|request, before| {

@@ -212,7 +212,7 @@ impl Shipment<'_> {
         let to = self.recipients.map(Recipients::id);
         let before = self.before.as_ref();
         if let Some(stored) = before.and_then(|index| index.stored(name, &plain, to))
-            && self.store.has(stored)?
+            && self.has(stored)?
         {
             return Ok((record(stored.clone()), true));
         }
@@ -240,7 +240,8 @@ impl Shipment<'_> {
         Ok((record(stored), was_there))
     }
 
-    /// Returns whether the store has a blob. What another writer or an interrupted run has left counts only if it is sound.
+    /// Returns whether the store has a blob. What an earlier build, another writer or an interrupted run has left counts only if it is
+    /// sound.
     fn has(&self, blob: &Blob) -> Result<bool> {
         Ok(self.store.has(blob)? && self.store.blob(blob, &mut std::io::sink())? == *blob)
     }
