@@ -160,6 +160,23 @@ fn the_images_of_another_cluster_are_not_replaced() {
 }
 
 #[test]
+fn an_index_that_somebody_else_writes_meanwhile_is_not_replaced() {
+    let (scene, server) = (scene(), Server::start());
+    let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();
+    build(&scene, &server, &sent).done();
+    // It changes before the first file is sent, after the build was allowed to replace it.
+    server.fail(|it, before| {
+        (it.is("GET", "/run/1/index.json") && before == 1).then_some(Fault::Spoil)
+    });
+    let told = build(&scene, &server, &sent);
+    told.refused_naming(
+        3,
+        &["reading s3://lab/run/1/index.json: it is not an index"],
+    );
+    assert_eq!(server.count("PUT", "/run/1/index.json"), 0);
+}
+
+#[test]
 fn a_prefix_without_a_finished_build_is_explained() {
     let (scene, server) = (scene(), Server::start());
     let absent = ["error: there is no finished build in s3://lab/a"];

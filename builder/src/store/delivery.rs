@@ -120,6 +120,7 @@ impl Delivery {
         // Another worker may have sent something since the build began.
         refuse_another(&address, before.as_ref(), (&content, &[]))?;
         Ok(Shipment {
+            address,
             folder,
             content,
             before,
@@ -156,6 +157,7 @@ fn refuse_another(
 
 /// The files of one directory on their way to one prefix.
 struct Shipment<'a> {
+    address: Address,
     folder: &'a Path,
     content: Content,
     store: Box<dyn Store>,
@@ -192,6 +194,9 @@ impl Shipment<'_> {
         parts: Vec<String>,
         manifests: BTreeMap<String, String>,
     ) -> Result<Address> {
+        // Another worker may have finished something else while the files were sent.
+        let found = self.store.index()?;
+        refuse_another(&self.address, found.as_ref(), (&self.content, &[]))?;
         let to = self.recipients.map(|to| to.id().to_owned());
         let index = Index {
             manifests,
