@@ -10,6 +10,7 @@
 mod address;
 mod backend;
 mod blob;
+mod busy;
 mod check;
 mod content;
 mod delivery;

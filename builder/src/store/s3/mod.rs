@@ -1,7 +1,6 @@
 //! Stores in S3: the objects of a build, and `index.json`, lie below one prefix.
 
 mod address;
-mod busy;
 mod client;
 mod environment;
 mod error;

@@ -21,7 +21,7 @@ use object_store::client::{
 use object_store::{ClientConfigKey, ClientOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::busy::Busy;
+use super::super::busy::Busy;
 
 /// The longest time until a connection is open.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);

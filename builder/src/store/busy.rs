@@ -24,24 +24,37 @@ pub(super) struct Busy {
 impl Busy {
     /// Notes an answer.
     pub(super) fn note(&self, status: StatusCode, headers: &HeaderMap) {
-        let is_busy = [
-            StatusCode::SERVICE_UNAVAILABLE,
-            StatusCode::TOO_MANY_REQUESTS,
-        ]
-        .contains(&status);
         let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        *pause = match is_busy {
-            true => (*pause * 3).max(FIRST).max(asked(headers)).min(LONGEST),
+        *pause = match is_busy(status) {
+            true => longer(*pause, asked(headers)),
             false => Duration::ZERO,
         };
     }
 
-    /// Returns the pause, and up to half of it more: clients that were refused together must not come back together.
+    /// Returns the pause.
     pub(super) fn pause(&self) -> Duration {
-        let pause = *self.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = RandomState::new().hash_one(0_u8) % 512;
-        pause + pause / 1024 * u32::try_from(share).unwrap_or(0)
+        spread(*self.pause.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Returns whether a server says with this status that it is busy.
+fn is_busy(status: StatusCode) -> bool {
+    [
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ]
+    .contains(&status)
+}
+
+/// Returns the pause after a further such answer, in which the server has asked for a time.
+fn longer(pause: Duration, asked: Duration) -> Duration {
+    (pause * 3).max(FIRST).max(asked).min(LONGEST)
+}
+
+/// Returns the pause, and up to half of it more: clients that were refused together must not come back together.
+fn spread(pause: Duration) -> Duration {
+    let share = RandomState::new().hash_one(0_u8) % 512;
+    pause + pause / 1024 * u32::try_from(share).unwrap_or(0)
 }
 
 /// Returns how long the server wants the next attempt to wait. It may name a time of day instead, which is left out.
