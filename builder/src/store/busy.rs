@@ -38,7 +38,7 @@ impl Busy {
 }
 
 /// Returns whether a server says with this status that it is busy.
-fn is_busy(status: StatusCode) -> bool {
+pub(super) fn is_busy(status: StatusCode) -> bool {
     [
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::TOO_MANY_REQUESTS,
@@ -47,18 +47,18 @@ fn is_busy(status: StatusCode) -> bool {
 }
 
 /// Returns the pause after a further such answer, in which the server has asked for a time.
-fn longer(pause: Duration, asked: Duration) -> Duration {
+pub(super) fn longer(pause: Duration, asked: Duration) -> Duration {
     (pause * 3).max(FIRST).max(asked).min(LONGEST)
 }
 
 /// Returns the pause, and up to half of it more: clients that were refused together must not come back together.
-fn spread(pause: Duration) -> Duration {
+pub(super) fn spread(pause: Duration) -> Duration {
     let share = RandomState::new().hash_one(0_u8) % 512;
     pause + pause / 1024 * u32::try_from(share).unwrap_or(0)
 }
 
 /// Returns how long the server wants the next attempt to wait. It may name a time of day instead, which is left out.
-fn asked(headers: &HeaderMap) -> Duration {
+pub(super) fn asked(headers: &HeaderMap) -> Duration {
     let seconds = headers.get(RETRY_AFTER);
     let seconds = seconds.and_then(|it| it.to_str().ok()?.trim().parse().ok());
     seconds.map_or(Duration::ZERO, Duration::from_secs)

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
-use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
 
+use super::super::busy;
 use crate::attempt::may_pass;
 use crate::failure::Kind;
 use crate::printable::printable;
@@ -17,7 +17,7 @@ use crate::printable::printable;
 pub(super) enum RegistryFailure {
     /// Another attempt may succeed.
     Passing(String),
-    /// Another attempt may succeed once this time has passed.
+    /// Another attempt may succeed after a longer pause, for which the registry may have asked for a time.
     Busy(String, Duration),
     /// Another attempt cannot succeed.
     Final(anyhow::Error),
@@ -51,9 +51,10 @@ pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Regi
     }
     if may_pass(status) {
         let reason = format!("answer {status}");
-        return Err(match pause(&response) {
-            Some(pause) => RegistryFailure::Busy(reason, pause),
-            None => RegistryFailure::Passing(reason),
+        let asked = busy::asked(response.headers());
+        return Err(match busy::is_busy(status) || !asked.is_zero() {
+            true => RegistryFailure::Busy(reason, asked),
+            false => RegistryFailure::Passing(reason),
         });
     }
     let mut body = Vec::new();
@@ -69,12 +70,6 @@ pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Regi
         status,
         code.as_deref(),
     )))
-}
-
-/// Returns how long a registry wants the next attempt to wait. It may name a time of day instead, which is left out.
-fn pause(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Turns a refusal into an error with a next step.

@@ -14,6 +14,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::super::busy;
 use super::address::Reference;
 use super::answer::{LOGIN, RegistryFailure, accepted, gave_up};
 use super::challenge::Challenge;
@@ -23,10 +24,8 @@ use crate::failure::Kind;
 
 /// The number of attempts without progress.
 const ATTEMPTS: u32 = 5;
-/// The pause after the first failed attempt; each further one is three times as long.
+/// The pause after the first failed attempt; each further one is three times as long. A registry that is busy is left alone for longer.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause that a registry can ask for.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The bytes of progress after which a failure counts as the first one again.
 const PROGRESS: u64 = 1 << 20;
 /// The longest time of a request without a body, and of each read of an answer.
@@ -224,14 +223,14 @@ impl RegistryClient {
         doing: &str,
         mut attempt: impl FnMut() -> (Result<T, RegistryFailure>, u64),
     ) -> Result<T> {
-        let (mut failures, mut furthest) = (0, 0);
+        let (mut failures, mut furthest, mut busy_for) = (0, 0, Duration::ZERO);
         loop {
             let (outcome, at) = attempt();
-            let (reason, wanted) = match outcome {
+            let (reason, asked) = match outcome {
                 Ok(value) => return Ok(value),
                 Err(RegistryFailure::Final(error)) => return Err(error),
-                Err(RegistryFailure::Passing(reason)) => (reason, Duration::ZERO),
-                Err(RegistryFailure::Busy(reason, wanted)) => (reason, wanted),
+                Err(RegistryFailure::Passing(reason)) => (reason, None),
+                Err(RegistryFailure::Busy(reason, asked)) => (reason, Some(asked)),
             };
             failures = match at >= furthest + PROGRESS {
                 true => 1,
@@ -241,8 +240,12 @@ impl RegistryClient {
             if failures >= ATTEMPTS {
                 return Err(gave_up(doing, &reason));
             }
+            busy_for = match asked {
+                Some(asked) => busy::longer(busy_for, asked),
+                None => Duration::ZERO,
+            };
             let pause = PAUSE * 3_u32.pow(failures - 1);
-            thread::sleep(pause.max(wanted.min(LONGEST_PAUSE)));
+            thread::sleep(pause.max(busy::spread(busy_for)));
         }
     }
 }
