@@ -40,6 +40,7 @@ mod secret;
 mod shell;
 mod ssh_patterns;
 mod unquoted;
+mod without_login;
 
 // The modules of `builder/ARCHITECTURE.md`, in alphabetical order.
 mod apply;

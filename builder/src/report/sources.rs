@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fetch::EtcdBinaries;
 use crate::overlay::NodeInputs;
+use crate::without_login::without_login;
 
 /// The inputs of a build.
 #[derive(Debug)]
@@ -39,19 +40,6 @@ impl InputRecord {
     pub(super) fn etcd(etcd: &EtcdBinaries) -> Self {
         Self::new(etcd.version.clone(), &etcd.source, &etcd.sha256)
     }
-}
-
-/// Returns an address without the name and the password of a user in it. Anything else stays as it is.
-fn without_login(source: &str) -> String {
-    let parts = source.split_once("://").and_then(|(scheme, rest)| {
-        let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, _) = host.rsplit_once('@')?;
-        Some((scheme, &rest[login.len() + 1..]))
-    });
-    parts.map_or_else(
-        || source.to_owned(),
-        |(scheme, rest)| format!("{scheme}://{rest}"),
-    )
 }
 
 #[cfg(test)]
