@@ -58,7 +58,7 @@ pub(super) fn debian(
     })?;
     let record = LockedBase {
         recipe: Some(recipe.to_owned()),
-        mirror: options.mirror.map(str::to_owned),
+        mirror: LockedBase::named_mirror(options.mirror),
         added: options.additions.to_vec(),
         snapshot: debian::made_at(verified.file())?.map(date::time),
         packages: packages(options.cache, &key),

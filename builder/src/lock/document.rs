@@ -7,6 +7,7 @@ use crate::hex;
 use crate::recipe::is_sha256;
 use crate::secret::{FingerprintKey, Secret};
 use crate::spec::{Archive, ExtraContent, ExtraFile};
+use crate::without_login::without_login;
 
 /// The version of the format; it is raised when a key changes its meaning or is removed.
 const FORMAT: u32 = 1;
@@ -81,6 +82,13 @@ pub struct LockedBase {
     /// The packages of a base that is made of packages: name, version, architecture and SHA-256.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
+}
+
+impl LockedBase {
+    /// Returns a mirror as the lock file names it: without a login, since the file is committed.
+    pub fn named_mirror(mirror: Option<&str>) -> Option<String> {
+        mirror.map(without_login)
+    }
 }
 
 /// Where etcd's programs come from.

@@ -85,7 +85,8 @@ impl LockFile {
         let locked = &self.found.as_ref()?.0.base;
         let is_same = locked.recipe.as_ref() == Some(name)
             && (locked.url.is_some()
-                || locked.mirror.as_deref() == mirror && locked.added == cluster.additions());
+                || locked.mirror == LockedBase::named_mirror(mirror)
+                    && locked.added == cluster.additions());
         is_same.then_some(locked)
     }
 

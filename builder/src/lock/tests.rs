@@ -46,6 +46,24 @@ fn lock() -> Lock {
 }
 
 #[test]
+fn the_login_to_a_mirror_is_not_locked() {
+    for (mirror, named) in [
+        (
+            "http://ada:secret@mirror.example/debian",
+            "http://mirror.example/debian",
+        ),
+        (
+            "deb [trusted=yes] https://ada:secret@mirror.example/debian trixie main",
+            "deb [trusted=yes] https://mirror.example/debian trixie main",
+        ),
+        ("file:/srv/debian", "file:/srv/debian"),
+    ] {
+        let found = LockedBase::named_mirror(Some(mirror));
+        assert_eq!(found.as_deref(), Some(named));
+    }
+}
+
+#[test]
 fn a_lock_is_read_as_it_was_written() {
     let text = lock().to_text().unwrap();
     assert_eq!(Lock::parse(&text), Ok(lock()));
