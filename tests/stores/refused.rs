@@ -177,6 +177,16 @@ fn an_index_that_somebody_else_writes_meanwhile_is_not_replaced() {
 }
 
 #[test]
+fn an_index_that_a_store_damages_is_noticed() {
+    let (scene, server) = (scene(), Server::start());
+    let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();
+    server.fail(|it, _| it.is("PUT", "/run/1/index.json").then_some(Fault::Spoil));
+    let told = build(&scene, &server, &sent);
+    let why = "reading s3://lab/run/1/index.json: it is not an index";
+    told.refused_naming(3, &[why]);
+}
+
+#[test]
 fn a_prefix_without_a_finished_build_is_explained() {
     let (scene, server) = (scene(), Server::start());
     let absent = ["error: there is no finished build in s3://lab/a"];

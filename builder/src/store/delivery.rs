@@ -187,7 +187,7 @@ impl Shipment<'_> {
         Ok(files)
     }
 
-    /// Writes the index, after which readers see the build. Returns its address.
+    /// Writes the index, after which readers see the build, and reads it back. Returns its address.
     fn publish(
         &self,
         files: Vec<StoredFile>,
@@ -202,7 +202,16 @@ impl Shipment<'_> {
             manifests,
             ..Index::new(self.content.clone(), to, files, parts)
         };
-        self.store.write_index(&index)
+        let place = self.store.write_index(&index)?;
+        // Encrypting the same files again gives other bytes: another worker may have sent the same build.
+        let found = self.store.index()?.map(|found| found.sha256());
+        match found.transpose()? == Some(index.sha256()?) {
+            true => Ok(place),
+            false => Err(Kind::Verification.error(
+                format!("{} does not have the index that was written", self.address),
+                "run the command again, and let only one build at a time send to this address",
+            )),
+        }
     }
 
     /// Sends one file unless the store has it; the result also says whether it had.
