@@ -96,19 +96,24 @@ impl Joined {
         folders.find(|folder| report::has_client(folder))
     }
 
-    /// Returns what the files of all shards say, or `None` if they differ.
-    fn agreed(&self, read: impl Fn(&Path) -> Option<String>) -> Option<String> {
-        let mut all = self.parts.iter().map(|(folder, _)| read(folder));
-        let first = all.next()?;
-        all.all(|other| other == first).then_some(first).flatten()
+    /// Returns what the files of all shards say about their address and their lock file, each `None` if they differ.
+    fn origin(&self) -> Result<[Option<String>; 2]> {
+        let parts = self.parts.iter();
+        let all = parts.map(|(folder, manifest)| publication::listed_origin(folder, manifest));
+        let all = all.collect::<Result<Vec<_>>>()?;
+        Ok([0, 1].map(|which| {
+            let mut values = all.iter().map(|origin| &origin[which]);
+            let first = values.next()?;
+            let is_agreed = values.all(|other| other == first);
+            is_agreed.then(|| first.clone()).flatten()
+        }))
     }
 }
 
 fn write_cluster(joined: Joined, path: &Path, signing_key: Option<&SigningKey>) -> Result<()> {
     let out = OutputFolder::open(path)?;
     let operators = joined.client_folder().cloned();
-    let url = joined.agreed(publication::address);
-    let lock_sha256 = joined.agreed(publication::lock_sha256);
+    let [url, lock_sha256] = joined.origin()?;
     let mut manifest = joined.manifest;
     let attachments = match manifest.is_published() {
         true => publication::attach_common(&mut manifest, url.as_deref(), lock_sha256.as_deref())?,

@@ -190,9 +190,19 @@ pub(crate) fn address(folder: &Path) -> Option<String> {
     imager::address(&fs_err::read_to_string(folder.join(imager::FILE_NAME)).ok()?)
 }
 
-/// Returns the SHA-256 of the lock file of published images, as their provenance has it.
-pub(crate) fn lock_sha256(folder: &Path) -> Option<String> {
-    provenance::lock_sha256(&fs_err::read_to_string(folder.join(provenance::FILE_NAME)).ok()?)
+/// Returns the address of the directory of published images, and the SHA-256 of their lock file. Reads the files of which the manifest has the
+/// digests.
+pub(crate) fn listed_origin(folder: &Path, manifest: &Manifest) -> Result<[Option<String>; 2]> {
+    let text = |name: &str| -> Result<Option<String>> {
+        let record = manifest.attachments.iter().find(|it| it.name == name);
+        let bytes = record.map(|record| record.read(folder)).transpose()?;
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    };
+    let (list, statement) = (text(imager::FILE_NAME)?, text(provenance::FILE_NAME)?);
+    Ok([
+        list.and_then(|text| imager::address(&text)),
+        statement.and_then(|text| provenance::lock_sha256(&text)),
+    ])
 }
 
 /// Returns the address that an input came from; `None` for a path on the machine that built the images, which is not
