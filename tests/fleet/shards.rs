@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 use std::fs::Permissions;
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, symlink};
 #[cfg(target_os = "linux")]
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -217,6 +217,22 @@ fn joined_images_are_closed_and_durable_before_they_have_their_names() {
     assert_eq!(joined.permissions().mode() & 0o777, 0o600);
     let inode = fs::metadata(&image).unwrap().ino();
     assert_eq!(joined.ino(), inode, "it was copied");
+}
+
+#[test]
+fn an_image_behind_a_symbolic_link_is_copied() {
+    let scene = with_keys();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    let (image, away) = (scene.at("one/home/home-1.img"), scene.at("away.img"));
+    fs::rename(&image, &away).unwrap();
+    symlink(&away, &image).unwrap();
+    scene
+        .bare(&["merge", "one", "two", "--out", "merged"])
+        .done();
+    let joined = scene.at("merged/home/home-1.img");
+    assert!(joined.symlink_metadata().unwrap().is_file());
+    assert_eq!(digest(&joined), digest(&away));
 }
 
 #[test]

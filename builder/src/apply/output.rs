@@ -223,9 +223,13 @@ fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     publish_partial(file, path)
 }
 
-/// Gives an image a second name, closes it to other users and makes its content durable.
+/// Gives an image a second name, closes it to other users and makes its content durable. Fails if the source is a symbolic link: its second
+/// name would lead to a file of another directory.
 fn link(source: &Path, linked: &Path) -> io::Result<()> {
     fs_err::hard_link(source, linked)?;
+    if !fs_err::symlink_metadata(linked)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let file = File::options().write(true).open(linked)?;
     set_mode(&file, 0o600)?;
     file.sync_all()
