@@ -150,9 +150,11 @@ pub(crate) fn in_the_way(path: &Path) -> Option<&Path> {
     path.ancestors().find(is_file)
 }
 
-/// Returns whether a name can only be that of a file or directory in the directory that it is joined to.
+/// Returns whether a name can only be that of a file or directory in the directory that it is joined to, and can be printed: one from elsewhere
+/// must not move the cursor of a terminal.
 pub(crate) fn is_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])
+    let is_special = |letter: char| letter.is_control() || matches!(letter, '/' | '\\' | ':');
+    !matches!(name, "" | "." | "..") && !name.contains(is_special)
 }
 
 /// Returns when a file was written, in seconds since 1970, if its file system knows it.

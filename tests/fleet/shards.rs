@@ -288,6 +288,12 @@ fn names_that_lead_out_of_the_directory_are_refused() {
     );
     spoil(
         manifest,
+        "\"name\": \"home-1.img\"",
+        "\"name\": \"\\u001b[2J.img\"",
+        "the name \"\\u{1b}[2J.img\" is not valid",
+    );
+    spoil(
+        manifest,
         "\"client/ca.crt\"",
         "\"client/../../x\"",
         "the name \"client/../../x\" is not valid",

@@ -150,13 +150,17 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Refuses names that lead out of the output directory, since a manifest may come from elsewhere.
+    /// Refuses names that lead out of the output directory or cannot be printed, since a manifest may come from elsewhere.
     fn check_names(&self) -> Result<()> {
         let client = self.client.iter().map(|it| it.name.as_str());
         let is_operators = |name: &str| name.strip_prefix("client/").is_some_and(is_name);
         let mut wrong = client.filter(|name| !is_operators(name));
         let images = self.nodes.iter().map(|node| node.image.as_str());
-        let mut names = self.digests().map(|(name, _)| name).chain(images);
+        let members = self.members.iter().map(|member| member.name.as_str());
+        let nodes = self.nodes.iter().map(|node| node.name.as_str());
+        let own = nodes.chain(members).chain([self.cluster.as_str()]);
+        let files = self.digests().map(|(name, _)| name).chain(images);
+        let mut names = files.chain(own);
         match wrong.next().or(names.find(|name| !is_name(name))) {
             Some(name) => anyhow::bail!("the name {name:?} is not valid"),
             None => Ok(()),

@@ -16,6 +16,16 @@ pub(crate) enum Content {
     Fleet(Option<Shard>),
 }
 
+impl Content {
+    /// Returns the name of the cluster, if it is one.
+    pub(super) fn cluster(&self) -> Option<&String> {
+        match self {
+            Self::Cluster(name) => Some(name),
+            Self::Fleet(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

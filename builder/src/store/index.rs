@@ -100,6 +100,7 @@ impl Index {
         let unsound = index.files.iter().find(|file| !is_sound(file));
         let unsound = unsound.map(|file| &file.name);
         let unsound = unsound.or(index.parts.iter().find(|part| !is_name(part)));
+        let unsound = unsound.or(index.content.cluster().filter(|name| !is_name(name)));
         let mut known = BTreeSet::new();
         let mut names = index
             .files
@@ -203,7 +204,7 @@ mod tests {
             error_after(|index| index.format = 2),
             "reading a: its format 2 is not 1"
         );
-        for name in ["..", "../x", "/x", "a/b", "a\\b", "c:x", ""] {
+        for name in ["..", "../x", "/x", "a/b", "a\\b", "c:x", "", "a\u{1b}[2J"] {
             let mut index = index();
             index.files[0].name = name.to_owned();
             let json = index.to_json().unwrap();
@@ -214,6 +215,10 @@ mod tests {
         assert_eq!(
             error_after(|index| index.parts[0] = "ab".to_owned()),
             "reading a: its entry \"ab\" is not valid"
+        );
+        assert_eq!(
+            error_after(|index| index.content = Content::Cluster("a\u{1b}".to_owned())),
+            "reading a: its entry \"a\\u{1b}\" is not valid"
         );
         assert_eq!(
             error_after(|index| index.files[1].stored.sha256 = "b".to_owned()),
