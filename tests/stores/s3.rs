@@ -215,6 +215,9 @@ fn an_index_without_files_or_with_two_digests_of_a_plain_file_is_reported() {
         ": its index has another digest or size for the file than for its blob, which is not encrypted\n",
         |index| index["files"][0]["plain"]["size"] = 1.into(),
     );
+    let told = run(&scene, &server, &["merge", "s3://lab/run/1"]);
+    let why = "getting SHA256SUMS from s3://lab/run/1: its index has another digest or size for the file than for its blob";
+    told.refused_naming(3, &[why]);
     let empty = "s3://lab/run/1: BAD, 0 sound files\n  s3://lab/run/1: its index lists no file\n";
     reports(empty, |index| index["files"] = Value::Array(Vec::new()));
 }

@@ -190,6 +190,13 @@ impl StoredBuild {
 
     fn fetch(&self, file: &StoredFile, name: &str, progress: &dyn Progress) -> Result<()> {
         let stored = &file.stored;
+        // A signature covers the digest of the file, and the store has that of its blob.
+        if self.index.encrypted_to.is_none() && file.plain != *stored {
+            return Err(Kind::Verification.error(
+                "its index has another digest or size for the file than for its blob, which is not encrypted",
+                "do not use it; build into the store again",
+            ));
+        }
         progress.note(&format!("getting {} from {}", file.name, self.address));
         if self.index.encrypted_to.is_none() {
             return self.folder.write(name, |to| self.download(stored, to));

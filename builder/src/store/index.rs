@@ -150,13 +150,15 @@ impl Index {
         Ok(hex::sha256(serde_json::to_string_pretty(self)?))
     }
 
-    /// Returns the stored bytes of a file if the index has exactly this file for these recipients.
+    /// Returns the stored bytes of a file if the index has exactly this file for these recipients. Without recipients, these are the bytes of
+    /// the file.
     pub(super) fn stored(&self, name: &str, plain: &Blob, to: Option<&str>) -> Option<&Blob> {
         let mut files = self.files.iter();
         let found = files.find(|file| file.name == name && file.plain == *plain);
         found
             .filter(|_| self.encrypted_to.as_deref() == to)
             .map(|file| &file.stored)
+            .filter(|stored| to.is_some() || *stored == plain)
     }
 }
 
