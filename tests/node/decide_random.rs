@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 26] = [
+const FACTS: [(&str, &[&str]); 29] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -33,6 +33,7 @@ const FACTS: [(&str, &[&str]); 26] = [
             "no space left on device",
             "invalid downgrade; server version is lower",
             "tocommit(5) is out of range [lastIndex(3)]",
+            "discovery failed: 1a found data inconsistency with peers",
             "$(x) `y` * ;",
         ],
     ),
@@ -42,6 +43,7 @@ const FACTS: [(&str, &[&str]); 26] = [
     ("use", &["", "yes"]),
     ("aside", &["", "", "", "yes"]),
     ("majority", &["", "no", "yes", "yes"]),
+    ("agree", &["", "no", "yes"]),
     ("listed", &["", "no", "yes"]),
     ("ahead", &["", "", "", "", "900 700"]),
     ("apart", &["", "", "", "", "b c"]),
@@ -51,8 +53,10 @@ const FACTS: [(&str, &[&str]); 26] = [
     ("taken", &["", "", "5"]),
     ("stranger", &["", "", "", "d"]),
     ("unlisted", &["", "", "", "b c"]),
+    ("denied", &["", "", "", "etcd-2"]),
     ("missing", &["", "", "", "d"]),
     ("older", &["", "", "", "3.4 3.5"]),
+    ("space", &["", "", "", "20 144"]),
     ("vow", &["-", "1", "2"]),
     ("heard", &["-", "1", "2"]),
 ];
@@ -91,10 +95,16 @@ impl Facts {
             .filter(|(_, value)| !value.is_empty())
             .collect();
         for peer in ["b", "c"] {
-            facts.push((
-                format!("peer {peer}"),
-                PEER[rng.index(PEER.len())].to_owned(),
-            ));
+            let said = PEER[rng.index(PEER.len())];
+            facts.push((format!("peer {peer}"), said.to_owned()));
+            // What it says besides: that it has no vote, or that it would begin with other content.
+            let (more, chance) = match said.starts_with("cluster") {
+                true => ("learner", 50),
+                false => ("unlike", 10),
+            };
+            if rng.percent(chance) {
+                facts.push((format!("peer {peer}"), more.to_owned()));
+            }
         }
         Self(facts)
     }
@@ -125,6 +135,11 @@ impl Facts {
         let rules = [
             self.about_the_answer(decision, action),
             self.about_others(action),
+            self.about_beginning(action),
+            vec![(
+                !self.advises_a_learner(decision),
+                "the advice names no member without a vote",
+            )],
         ]
         .concat();
         let mut broken = rules.into_iter().filter(|(holds, _)| !holds);
@@ -134,7 +149,7 @@ impl Facts {
     /// Returns whether a decision is one, and right about this member's own data.
     fn about_the_answer(&self, decision: &str, action: &str) -> Vec<(bool, &'static str)> {
         let is_one_of = |actions: &str| actions.split(' ').any(|known| known == action);
-        let is_known = ACTIONS.contains(&action) || action == "refuse";
+        let is_known = ACTIONS.contains(&action) || is_one_of("refuse unchecked");
         let has_data = self.is("data", "yes");
         let is_foreign = self.0.iter().any(|(name, _)| name == "owner");
         let majority = self.is("majority", "yes");
@@ -145,7 +160,7 @@ impl Facts {
                 "a decision is one line with a known action",
             ),
             (
-                has_data || !is_one_of("resume use update force announce unforce"),
+                has_data || !is_one_of("resume unchecked use update force announce unforce"),
                 "data is used only if it is there",
             ),
             (
@@ -153,7 +168,7 @@ impl Facts {
                 "data is never ignored",
             ),
             (
-                !is_foreign || !is_one_of("resume force announce update"),
+                !is_foreign || !is_one_of("resume unchecked force announce update"),
                 "data of somebody else is not used unasked",
             ),
             (
@@ -173,7 +188,7 @@ impl Facts {
                 "data that the others have forgotten is neither used nor given up unasked",
             ),
             (
-                majority || !self.is("rivals", "b c") || action != "resume",
+                majority || !self.is("rivals", "b c") || !is_one_of("resume unchecked"),
                 "a cluster does not serve while another one may be about to",
             ),
             (
@@ -226,6 +241,39 @@ impl Facts {
                 "a new cluster needs a vow",
             ),
         ]
+    }
+
+    /// Returns whether a decision is right about what a member without data needs.
+    fn about_beginning(&self, action: &str) -> Vec<(bool, &'static str)> {
+        let is_unlike = self.any_peer("unlike");
+        vec![
+            (
+                action != "vow" || !is_unlike,
+                "a vow needs the same content on every node",
+            ),
+            (
+                action != "new" || !is_unlike || self.any_peer("cluster yes"),
+                "a new cluster begins with the same content on every node",
+            ),
+            (
+                action != "join" || !self.is("denied", "etcd-2"),
+                "nobody joins who may not change members",
+            ),
+            (
+                action != "join" || !self.is("space", "20 144"),
+                "nobody joins without room for the data",
+            ),
+        ]
+    }
+
+    /// Returns whether the advice to force a member names one without a vote.
+    fn advises_a_learner(&self, decision: &str) -> bool {
+        let advice = decision.split_once("then run on ");
+        let advice = advice.and_then(|(_, advice)| advice.split_once(": "));
+        advice.is_some_and(|(names, _)| {
+            let mut names = names.split(' ');
+            names.any(|name| self.is(&format!("peer {name}"), "learner"))
+        })
     }
 }
 
