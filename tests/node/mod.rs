@@ -5,6 +5,8 @@ mod advice;
 #[cfg(target_os = "linux")]
 mod answer;
 mod archives;
+#[cfg(target_os = "linux")]
+mod aside;
 #[cfg(unix)]
 mod authentication;
 #[cfg(unix)]
