@@ -13,3 +13,19 @@ fn the_description_of_data_is_on_the_disk_before_the_data_is_set_aside() {
     assert_eq!(node.read("data/aside/1/node/id"), "1a\n");
     assert!(!node.has("data/node/id"));
 }
+
+/// A node keeps three sets, and asks somebody to look at them before it keeps another one.
+#[test]
+fn what_an_interrupted_attempt_has_left_makes_no_room_for_another_set() {
+    for left in ["4", "4.new"] {
+        let node = Node::with_data();
+        for set in 1..=3 {
+            node.write(&format!("data/aside/{set}/member/wal/0.wal"), "log");
+        }
+        node.write(&format!("data/aside/{left}/unfinished"), "");
+        let said = node.call("set_aside removed");
+        let waits = "etcd-node: waiting for somebody to look at ";
+        assert!(said.starts_with(waits), "{left}: {said}");
+        assert!(node.has("data/member/wal/0.wal"), "{left}");
+    }
+}
