@@ -29,3 +29,16 @@ fn what_an_interrupted_attempt_has_left_makes_no_room_for_another_set() {
         assert!(node.has("data/member/wal/0.wal"), "{left}");
     }
 }
+
+/// The disk reports an error when the data has already been moved. The next process reads again what is there.
+#[test]
+fn a_node_whose_data_has_moved_forgets_what_it_knew_of_it() {
+    for (fails, goes_on) in [("1/member", false), ("1.new", true)] {
+        let node = Node::with_data();
+        let sync = format!("sync() {{ [ ! -e \"$ASIDE/{fails}\" ]; }}");
+        let said = node.call(&format!("{sync}; set_aside removed || echo goes on"));
+        assert!(said.contains("waiting to set this node's data aside (removed)"));
+        assert_eq!(said.ends_with("\ngoes on\n"), goes_on, "{said}");
+        assert_eq!(node.has("data/member/wal/0.wal"), goes_on);
+    }
+}
