@@ -177,6 +177,18 @@ fn a_member_without_a_vote_is_not_forced() {
     assert!(!node.has("data/force-new-cluster") && !node.has("data/node/forced"));
 }
 
+/// It may have to wait for another reason. Then others would take it for a second one that was asked.
+#[test]
+fn a_member_whose_forcing_was_refused_answers_that_it_has_data() {
+    let node = Node::with_data();
+    node.write("data/force-new-cluster", "");
+    let said = node.call("answer forced -; unforce ' b also has the data'");
+    let refused = "etcd-node: refused to force a new cluster: b also has the data\n";
+    assert!(said.contains(refused), "{said}");
+    assert_eq!(node.read("run/said"), "etcd-node a holds -\n");
+    assert!(!node.has("data/force-new-cluster"));
+}
+
 /// Another member may be asked to force a new cluster meanwhile.
 #[test]
 fn a_member_answers_while_it_is_forced() {
