@@ -1,4 +1,4 @@
-//! Reported fault 7: etcd's authentication is on, and members join and leave.
+//! etcd's authentication is on, and members join and leave.
 
 use std::time::Duration;
 

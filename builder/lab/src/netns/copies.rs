@@ -1,4 +1,4 @@
-//! Reported fault 18: an old copy of a card's data is put back.
+//! An old copy of a card's data is put back.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

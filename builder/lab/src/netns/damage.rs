@@ -7,21 +7,21 @@ use anyhow::{Result, ensure};
 
 use super::lab::Lab;
 use super::model::Wanted;
-use super::rows::wipe_all;
+use super::reported::wipe_all;
 use super::scenarios::form;
 
 /// The advice on the consoles.
 const FORCE: &str = "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
 
 /// A file of one member is damaged.
-pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
+pub(super) fn corrupt(lab: &mut Lab, file: &str) -> Result<()> {
     form(lab)?;
     lab.corrupt(1, file)?;
     lab.settle(&Wanted::everyone())
 }
 
 /// Damages the log of a member whose power was cut before it noted that etcd was ready once: it still has its vow.
-pub(super) fn row_6_unmarked(lab: &mut Lab) -> Result<()> {
+pub(super) fn corrupt_unmarked(lab: &mut Lab) -> Result<()> {
     let node = lab.nodes[1].data().join("node");
     let noted = loop {
         lab.start_all()?;
@@ -48,7 +48,7 @@ pub(super) fn row_6_unmarked(lab: &mut Lab) -> Result<()> {
 /// Changes values in the database of a member so that etcd cannot notice it by itself: the file stays valid.
 ///
 /// etcd 3.5 compares its data with the others' only if a snapshot of its log tells it who they are.
-pub(super) fn row_6_unnoticed(lab: &mut Lab) -> Result<()> {
+pub(super) fn changed_values(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let snapshots = lab.nodes[1].data().join("member/snap");
     let is_snapshot = |name: &Path| name.extension().is_some_and(|ending| ending == "snap");
@@ -83,7 +83,7 @@ fn values(database: &[u8]) -> Vec<usize> {
 
 /// All boards have power again. etcd on two of them still reads its data and answers nobody when an operator forces the third.
 /// What is written before the third one starts, it does not have.
-pub(super) fn row_1_loading(lab: &mut Lab) -> Result<()> {
+pub(super) fn force_while_others_load(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut(0)?;
     lab.pass(Duration::from_secs(2))?;
@@ -107,7 +107,7 @@ pub(super) fn row_1_loading(lab: &mut Lab) -> Result<()> {
 
 /// An operator asks a serving member to force a new cluster, and never restarts etcd. Later, that member is the first to have
 /// power again.
-pub(super) fn row_1_unanswered(lab: &mut Lab) -> Result<()> {
+pub(super) fn force_asked_while_serving(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.type_at(0, "touch /var/lib/etcd/force-new-cluster")?;
     lab.pass(Duration::from_secs(5))?;
@@ -121,7 +121,7 @@ pub(super) fn row_1_unanswered(lab: &mut Lab) -> Result<()> {
 }
 
 /// The image of one of three members lists itself only, and an operator forces it while the others serve.
-pub(super) fn row_1_shrunk(lab: &mut Lab) -> Result<()> {
+pub(super) fn force_with_a_smaller_image(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.pass(Duration::from_secs(4))?;
     lab.reflash(0, "shrunk", "etcd1")?;
@@ -144,7 +144,7 @@ pub(super) fn loss_is_said(lab: &mut Lab) -> Result<()> {
 }
 
 /// An operator asks a member without data to force a new cluster. Much later, that member is the first to have power again.
-pub(super) fn row_1_forgotten(lab: &mut Lab) -> Result<()> {
+pub(super) fn force_asked_without_data(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(0)?;
     fs_err::write(lab.nodes[0].data().join("force-new-cluster"), "")?;

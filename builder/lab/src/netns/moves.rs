@@ -1,4 +1,4 @@
-//! Reported fault 4: a cluster that moves to other addresses.
+//! A cluster that moves to other addresses.
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use super::model::Wanted;
 use super::scenarios::form;
 
 /// All nodes move to another subnet at once, with their previous addresses.
-pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
+pub(super) fn all_at_once(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
     flash_all(lab, "moving")?;
@@ -15,7 +15,7 @@ pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
 }
 
 /// The nodes move one after another, while the cluster serves.
-pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
+pub(super) fn one_by_one(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     for node in lab.all() {
         let name = lab.nodes[node].name();
@@ -26,7 +26,7 @@ pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
     arrive_and_settle(lab, "moved")
 }
 
-pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
+pub(super) fn from_ipv4_to_ipv6(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
     flash_all(lab, "to-ipv6")?;
@@ -34,7 +34,7 @@ pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
 }
 
 /// The nodes move without their previous addresses, and the console's advice is followed.
-pub(super) fn row_4_unprepared(lab: &mut Lab) -> Result<()> {
+pub(super) fn unprepared(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
     flash_all(lab, "moved")?;
@@ -50,7 +50,7 @@ pub(super) fn row_4_unprepared(lab: &mut Lab) -> Result<()> {
 }
 
 /// One member loses its data while the cluster moves.
-pub(super) fn row_4_wiped(lab: &mut Lab) -> Result<()> {
+pub(super) fn wiped_on_the_way(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
     flash_all(lab, "moving")?;

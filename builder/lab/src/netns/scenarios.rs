@@ -4,24 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::damage::{
-    loss_is_said, row_1_forgotten, row_1_loading, row_1_shrunk, row_1_unanswered, row_6,
-    row_6_unmarked, row_6_unnoticed,
-};
 use super::history::say;
 use super::lab::Lab;
 use super::model::Wanted;
-use super::moves::{row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wiped};
 use super::random::Losses;
-use super::rows::{
-    row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
-    row_3_swapped_of_five, row_5, row_5_three, row_7, row_8, row_9, row_10, row_10_added,
-    row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13, row_14_database,
-    row_14_log, row_16,
-};
 use super::sabotage;
 use super::{
-    authentication, copies, links, loss, received, restarts, restored, stale, twice, wrong,
+    authentication, copies, damage, links, loss, moves, received, reported, restarts, restored,
+    stale, twice, wrong,
 };
 
 /// The actions of a scenario, which end with a check of all promises.
@@ -39,7 +29,7 @@ const fn passes(name: &'static str, set: &'static str, play: Play) -> Scenario {
     Scenario { name, set, play }
 }
 
-/// All named scenarios. The number in `row-N…` is that of a reported fault.
+/// All named scenarios.
 pub(super) const SCENARIOS: &[Scenario] = &[
     passes("a-new-cluster", "three", |lab| {
         form(lab).and_then(|()| lab.settle(&Wanted::everyone()))
@@ -71,126 +61,170 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loss::lose_the_majority(lab, &mut Losses::default())?;
         lab.settle(&Wanted::everyone())
     }),
-    passes("a-loss-of-the-majority-is-said", "three", loss_is_said),
+    passes(
+        "a-loss-of-the-majority-is-said",
+        "three",
+        damage::loss_is_said,
+    ),
     passes("restore-all-wiped", "three", restored::all_wiped),
     passes("restore-cuts", "three", restored::cuts),
     passes("restore-without-one", "three", restored::without_one),
-    passes("row-1-force-as-advised", "five", row_1),
-    passes("row-1-a-forgotten-request", "three", row_1_forgotten),
-    passes("row-1-an-unanswered-request", "three", row_1_unanswered),
-    passes("row-1-force-with-a-smaller-image", "three", row_1_shrunk),
-    passes("row-1-force-while-others-load", "three", row_1_loading),
-    passes("row-1-forced-twice", "three", twice::one_after_the_other),
-    passes("row-1-forced-twice-at-once", "three", twice::at_once),
+    passes("force-as-advised", "five", reported::force_as_advised),
     passes(
-        "row-1-forced-twice-side-by-side",
+        "force-asked-without-data",
         "three",
-        twice::side_by_side,
+        damage::force_asked_without_data,
     ),
     passes(
-        "row-1-forced-and-the-others-return",
+        "force-asked-while-serving",
+        "three",
+        damage::force_asked_while_serving,
+    ),
+    passes(
+        "force-with-a-smaller-image",
+        "three",
+        damage::force_with_a_smaller_image,
+    ),
+    passes(
+        "force-while-others-load",
+        "three",
+        damage::force_while_others_load,
+    ),
+    passes("forced-twice", "three", twice::one_after_the_other),
+    passes("forced-twice-at-once", "three", twice::at_once),
+    passes("forced-twice-side-by-side", "three", twice::side_by_side),
+    passes(
+        "forced-and-the-others-return",
         "three",
         twice::and_the_others_return,
     ),
-    passes("row-1-forced-two-pairs", "five", twice::two_pairs),
+    passes("forced-two-pairs", "five", twice::two_pairs),
+    passes("forced-and-serves-first", "three", twice::and_serves_first),
     passes(
-        "row-1-forced-and-serves-first",
-        "three",
-        twice::and_serves_first,
-    ),
-    passes(
-        "row-1-forced-beside-a-former-self",
+        "forced-beside-a-former-self",
         "five",
         twice::beside_a_former_self,
     ),
-    passes("row-1-forced-and-interrupted", "three", twice::interrupted),
+    passes("forced-and-interrupted", "three", twice::interrupted),
     passes(
-        "row-1-forced-and-interrupted-beside-the-others",
+        "forced-and-interrupted-beside-the-others",
         "three",
         twice::interrupted_beside_the_others,
     ),
-    passes("row-2-force-while-others-serve", "three", row_2),
-    passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
     passes(
-        "row-3-foreign-lone-data-in-a-new-cluster",
+        "force-while-others-serve",
+        "three",
+        reported::force_while_others_serve,
+    ),
+    passes("foreign-lone-data", "three", reported::foreign_lone_data),
+    passes(
+        "foreign-lone-data-in-a-new-cluster",
         "three",
         wrong::foreign_card_in_a_new_cluster,
     ),
-    passes("row-3-swapped-cards", "three", row_3_swapped),
-    passes("row-3-two-of-five-swapped", "five", row_3_swapped_of_five),
-    passes("row-3-all-cards-rotated", "three", row_3_rotated),
-    passes("row-3-foreign-data-everywhere", "three", row_3_foreign),
-    passes("row-4-moved-all-at-once", "three", row_4_all),
-    passes("row-4-moved-one-by-one", "three", row_4_each),
-    passes("row-4-ipv4-to-ipv6", "three", row_4_ipv6),
-    passes("row-4-moved-unprepared", "three", row_4_unprepared),
-    passes("row-4-wiped-while-moving", "three", row_4_wiped),
-    passes("row-5-a-cut-at-the-first-start", "lone", row_5),
-    passes("row-5-a-cut-before-the-first-logs", "three", row_5_three),
-    passes("row-6-corrupt-wal", "three", |lab| {
-        row_6(lab, "member/wal/*")
-    }),
-    passes("row-6-corrupt-db", "three", |lab| {
-        row_6(lab, "member/snap/db")
-    }),
-    passes("row-6-corrupt-wal-unmarked", "three", row_6_unmarked),
-    passes("row-6-changed-values", "snapshots", row_6_unnoticed),
-    passes("row-7-authentication", "three", row_7),
-    passes("row-7-a-password-changes", "users", authentication::wiped),
+    passes("swapped-cards", "three", reported::swapped_cards),
     passes(
-        "row-7-cuts-while-switching-on",
-        "users",
-        authentication::cuts,
+        "swapped-cards-of-five",
+        "five",
+        reported::swapped_cards_of_five,
     ),
-    passes("row-7-switched-off", "users", authentication::switched_off),
-    passes("row-7-a-lost-majority", "users", authentication::majority),
-    passes("row-8-one-down-one-wiped", "five", row_8),
-    passes("row-9-twins", "three", row_9),
-    passes("row-9-twins-of-ipv6", "ipv6", wrong::ipv6_twins),
-    passes("row-10-a-replaced-member-returns", "three", row_10),
-    passes("row-10-an-unlisted-node", "three", row_10_unlisted),
-    passes("row-10-a-removed-member-returns", "four", row_10_removed),
-    passes("row-10-a-member-is-added", "three", row_10_added),
+    passes("rotated-cards", "three", reported::rotated_cards),
     passes(
-        "row-10-a-replaced-member-is-again-one",
+        "foreign-data-everywhere",
+        "three",
+        reported::foreign_data_everywhere,
+    ),
+    passes("moved-all-at-once", "three", moves::all_at_once),
+    passes("moved-one-by-one", "three", moves::one_by_one),
+    passes("moved-from-ipv4-to-ipv6", "three", moves::from_ipv4_to_ipv6),
+    passes("moved-unprepared", "three", moves::unprepared),
+    passes(
+        "moved-and-wiped-on-the-way",
+        "three",
+        moves::wiped_on_the_way,
+    ),
+    passes(
+        "a-cut-at-the-first-start",
+        "lone",
+        reported::cut_at_the_first_start,
+    ),
+    passes(
+        "a-cut-before-the-first-logs",
+        "three",
+        reported::cut_before_the_first_logs,
+    ),
+    passes("corrupt-wal", "three", |lab| {
+        damage::corrupt(lab, "member/wal/*")
+    }),
+    passes("corrupt-db", "three", |lab| {
+        damage::corrupt(lab, "member/snap/db")
+    }),
+    passes("corrupt-wal-unmarked", "three", damage::corrupt_unmarked),
+    passes("changed-values", "snapshots", damage::changed_values),
+    passes(
+        "authentication-by-hand",
+        "three",
+        reported::authentication_by_hand,
+    ),
+    passes(
+        "authentication-password-changes",
+        "users",
+        authentication::wiped,
+    ),
+    passes("authentication-cuts", "users", authentication::cuts),
+    passes(
+        "authentication-switched-off",
+        "users",
+        authentication::switched_off,
+    ),
+    passes(
+        "authentication-a-lost-majority",
+        "users",
+        authentication::majority,
+    ),
+    passes("one-down-one-wiped", "five", reported::one_down_one_wiped),
+    passes("twins", "three", reported::twins),
+    passes("ipv6-twins", "ipv6", wrong::ipv6_twins),
+    passes(
+        "a-replaced-member-returns",
+        "three",
+        reported::replaced_member_returns,
+    ),
+    passes("an-unlisted-node", "three", reported::unlisted_node),
+    passes(
+        "a-removed-member-returns",
+        "four",
+        reported::removed_member_returns,
+    ),
+    passes("a-member-is-added", "three", reported::member_is_added),
+    passes(
+        "a-replaced-member-is-again-one",
         "three",
         stale::replaces_a_member_again,
     ),
-    passes("row-11-a-full-disk", "three", row_11_full),
-    passes("row-11-an-old-binary", "three", row_11_old),
+    passes("a-full-disk", "three", reported::full_disk),
+    passes("an-old-binary", "three", reported::old_binary),
     passes(
-        "row-11-wrong-data",
+        "foreign-lone-data-in-a-cluster",
         "three",
         wrong::foreign_card_in_a_cluster,
     ),
-    passes("row-11-an-old-binary-with-data", "three", stale::old_binary),
-    passes("row-12-a-lone-3.4-member", "old", row_12),
-    passes("row-13-a-broken-promise", "three", row_13),
-    passes("row-14-a-database-without-a-log", "three", row_14_database),
-    passes("row-14-an-unborn-log", "three", row_14_log),
-    passes("row-15-a-wrong-clock", "three", wrong::clock),
-    passes("row-15-no-clock-anywhere", "three", wrong::all_clocks),
-    passes("row-16-an-idle-host", "three", row_16),
+    passes("an-old-binary-with-data", "three", stale::old_binary),
+    passes("a-lone-3.4-member", "old", reported::lone_old_member),
+    passes("a-broken-promise", "three", reported::broken_promise),
     passes(
-        "row-18-a-copy-among-the-others",
+        "a-database-without-a-log",
         "three",
-        copies::among_the_others,
+        reported::database_without_a_log,
     ),
-    passes(
-        "row-18-a-copy-and-a-restart",
-        "three",
-        copies::with_a_restart,
-    ),
-    passes(
-        "row-18-a-copy-without-the-others",
-        "three",
-        copies::given_up,
-    ),
-    passes(
-        "row-18-a-copy-whose-later-writes-are-kept",
-        "three",
-        copies::kept,
-    ),
+    passes("an-unfinished-log", "three", reported::unfinished_log),
+    passes("a-wrong-clock", "three", wrong::clock),
+    passes("all-clocks-wrong", "three", wrong::all_clocks),
+    passes("an-idle-host", "three", reported::idle_host),
+    passes("a-copy-among-the-others", "three", copies::among_the_others),
+    passes("a-copy-and-a-restart", "three", copies::with_a_restart),
+    passes("a-copy-without-the-others", "three", copies::given_up),
+    passes("a-copy-whose-later-writes-are-kept", "three", copies::kept),
 ];
 
 /// Returns the names of the scenarios that must pass.

@@ -1,4 +1,4 @@
-//! Reported faults 3, 9, 11 and 15: a wrong card, board or clock.
+//! A wrong card, board or clock.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::lab::Lab;
 use super::links::Links;
 use super::model::Wanted;
-use super::rows::{foreign, stays_out};
+use super::reported::{foreign, stays_out};
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 

@@ -1,4 +1,4 @@
-//! Faults that were reported, each repeated as its reporter described it. Names of functions and scenarios contain their numbers.
+//! Faults that were reported, each repeated as its reporter described it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const A_WHILE: Duration = Duration::from_secs(3);
 
 /// Three of five nodes are wiped, and the console's advice is followed exactly. The two remaining nodes are separated meanwhile;
 /// otherwise it depends on timing whether advice that names both makes two clusters.
-pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
+pub(super) fn force_as_advised(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
     lab.pause_clients_in_sync()?;
@@ -35,7 +35,7 @@ pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
 }
 
 /// A member that was off during an acknowledged write returns with the file that forces a new cluster.
-pub(super) fn row_2(lab: &mut Lab) -> Result<()> {
+pub(super) fn force_while_others_serve(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut(2)?;
     lab.pass(A_WHILE)?;
@@ -47,7 +47,7 @@ pub(super) fn row_2(lab: &mut Lab) -> Result<()> {
 }
 
 /// The card of another cluster's only node is flashed with an image of a three-node cluster.
-pub(super) fn row_3_foreign_lone(lab: &mut Lab) -> Result<()> {
+pub(super) fn foreign_lone_data(lab: &mut Lab) -> Result<()> {
     let foreign = foreign(lab)?;
     form(lab)?;
     lab.put(&foreign, 2)?;
@@ -71,14 +71,14 @@ pub(super) fn foreign(lab: &mut Lab) -> Result<PathBuf> {
 }
 
 /// Two members exchange their data: neither may serve, and the third alone is no majority.
-pub(super) fn row_3_swapped(lab: &mut Lab) -> Result<()> {
+pub(super) fn swapped_cards(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.swap(0, 1)?;
     lab.settle(&Wanted::nobody())
 }
 
 /// Two of five members exchange their data: the cluster knows both member ids, and still neither may serve.
-pub(super) fn row_3_swapped_of_five(lab: &mut Lab) -> Result<()> {
+pub(super) fn swapped_cards_of_five(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.swap(0, 1)?;
     lab.start_all()?;
@@ -90,7 +90,7 @@ pub(super) fn row_3_swapped_of_five(lab: &mut Lab) -> Result<()> {
 }
 
 /// Every node has another node's data.
-pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
+pub(super) fn rotated_cards(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.swap(0, 1)?;
     lab.swap(1, 2)?;
@@ -98,7 +98,7 @@ pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
 }
 
 /// All cards hold another cluster's data: nodes flashed with these images must not adopt it.
-pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
+pub(super) fn foreign_data_everywhere(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.pause_clients_in_sync()?;
     flash_all(lab, "other")?;
@@ -108,7 +108,7 @@ pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
 }
 
 /// A lone node loses power just after its log appears.
-pub(super) fn row_5(lab: &mut Lab) -> Result<()> {
+pub(super) fn cut_at_the_first_start(lab: &mut Lab) -> Result<()> {
     for _ in 0..12 {
         lab.wipe(0)?;
         lab.traffic.paused(|ledger| ledger.acknowledged.clear());
@@ -128,7 +128,7 @@ pub(super) fn row_5(lab: &mut Lab) -> Result<()> {
 
 /// All nodes lose power as a new cluster begins: one has written its first log, and two have created only their databases.
 /// etcd does so before it creates a log; the logs are removed here as if the cut had come a moment earlier.
-pub(super) fn row_5_three(lab: &mut Lab) -> Result<()> {
+pub(super) fn cut_before_the_first_logs(lab: &mut Lab) -> Result<()> {
     let log = |lab: &Lab, node: usize| lab.nodes[node].data().join("member/wal");
     loop {
         lab.start_all()?;
@@ -155,7 +155,7 @@ const ADD_ROOT: &str =
     "until etcdctl user add root:secret || etcdctl user get root; do sleep 1; done";
 
 /// A member is wiped while authentication is on.
-pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
+pub(super) fn authentication_by_hand(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.traffic.stop();
     // The last step cannot be repeated as it is: etcd that asks for users rejects whoever is none.
@@ -184,7 +184,7 @@ pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
 }
 
 /// One of five is down while another is wiped.
-pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
+pub(super) fn one_down_one_wiped(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut(3)?;
     lab.wipe(4)?;
@@ -201,7 +201,7 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
 }
 
 /// Two boards run the same image, one of them with an empty card: the second one must not take the place of the first.
-pub(super) fn row_9(lab: &mut Lab) -> Result<()> {
+pub(super) fn twins(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let twin = lab.add_board("three", "etcd2", None)?;
     stays_out(lab, twin, "refused to start: another board (MAC ")
@@ -226,7 +226,7 @@ pub(super) fn stays_out(lab: &mut Lab, twin: usize, text: &str) -> Result<()> {
 }
 
 /// etcd3 is replaced by etcd4, and returns.
-pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
+pub(super) fn replaced_member_returns(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let old = lab.set_aside(2)?;
     for (node, name) in [(0, "etcd1"), (1, "etcd2"), (2, "etcd4")] {
@@ -244,7 +244,7 @@ pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
 }
 
 /// A node that the members' images do not list asks to join.
-pub(super) fn row_10_unlisted(lab: &mut Lab) -> Result<()> {
+pub(super) fn unlisted_node(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let fourth = lab.add_board("four", "etcd4", None)?;
     lab.start(fourth)?;
@@ -256,7 +256,7 @@ pub(super) fn row_10_unlisted(lab: &mut Lab) -> Result<()> {
 }
 
 /// A member that an operator removed for good is switched on again, with its data.
-pub(super) fn row_10_removed(lab: &mut Lab) -> Result<()> {
+pub(super) fn removed_member_returns(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     for node in 0..3 {
         let name = lab.nodes[node].name();
@@ -278,7 +278,7 @@ pub(super) fn row_10_removed(lab: &mut Lab) -> Result<()> {
 }
 
 /// A fourth member is added: first one of the others gets an image that lists it.
-pub(super) fn row_10_added(lab: &mut Lab) -> Result<()> {
+pub(super) fn member_is_added(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.reflash(1, "four", "etcd2")?;
     lab.start(1)?;
@@ -289,7 +289,7 @@ pub(super) fn row_10_added(lab: &mut Lab) -> Result<()> {
 }
 
 /// A disk is full while its node tries to become a member.
-pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
+pub(super) fn full_disk(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
     lab.fill(1, 20)?;
@@ -299,7 +299,7 @@ pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
 }
 
 /// An image with etcd 3.4 is added to a cluster of 3.5.
-pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
+pub(super) fn old_binary(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
     lab.reflash(1, "old", "etcd2")?;
@@ -309,7 +309,7 @@ pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
 }
 
 /// One 3.4 member answers `member list` by itself, which is no majority.
-pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
+pub(super) fn lone_old_member(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.pause_clients_in_sync()?;
     lab.wipe(1)?;
@@ -320,7 +320,7 @@ pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
 }
 
 /// A member vows and loses power, and its card is erased before the others have begun.
-pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
+pub(super) fn broken_promise(lab: &mut Lab) -> Result<()> {
     for round in 0..4 {
         wipe_all(lab)?;
         lab.start_all()?;
@@ -342,7 +342,7 @@ pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
 }
 
 /// A copy of a foreign card is incomplete: it ends before the log.
-pub(super) fn row_14_database(lab: &mut Lab) -> Result<()> {
+pub(super) fn database_without_a_log(lab: &mut Lab) -> Result<()> {
     let foreign = foreign(lab)?;
     form(lab)?;
     lab.put(&foreign, 1)?;
@@ -352,7 +352,7 @@ pub(super) fn row_14_database(lab: &mut Lab) -> Result<()> {
 }
 
 /// Power is cut while etcd creates its first log.
-pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
+pub(super) fn unfinished_log(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
     lab.fault("leave an unfinished log on etcd2's card");
@@ -363,7 +363,7 @@ pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
 }
 
 /// A host of the network holds connections to every node while the cluster forms and a member joins.
-pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
+pub(super) fn idle_host(lab: &mut Lab) -> Result<()> {
     lab.fault("a host holds idle connections to every node");
     let host = IdleHost::connect(lab.nodes.iter().map(LabNode::address));
     form(lab)?;
