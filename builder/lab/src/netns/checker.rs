@@ -85,7 +85,7 @@ impl Lab {
 
     /// Waits until every possible member is a member, and the list contains no other.
     pub(super) fn wait_for_members(&mut self, wanted: &Wanted) -> Result<()> {
-        let members: Vec<usize> = self
+        let mut members: Vec<usize> = self
             .all()
             .into_iter()
             .filter(|at| wanted.is_member(*at))
@@ -114,6 +114,10 @@ impl Lab {
             if missing.is_none() && wrong.is_none() && lists.len() == 1 {
                 self.history.add("everybody who can be a member is one");
                 return Ok(());
+            }
+            // The others have to answer again only once this one does.
+            if let Some((index, _)) = &missing {
+                members.sort_by_key(|member| member != index);
             }
             if self.is_over(start) {
                 one_cluster(&self.serving(elapsed))?;
