@@ -13,6 +13,9 @@ pub(super) struct Links {
     addresses: Vec<Vec<IpAddr>>,
     cut: BTreeSet<(usize, usize)>,
     loss: BTreeMap<usize, u64>,
+    delayed: BTreeSet<usize>,
+    /// The rules that each node's kernel has.
+    applied: Vec<String>,
 }
 
 /// How long the kernel waits for an answer about an address, in milliseconds, before it asks a second and a third time. With a second, as
@@ -51,6 +54,7 @@ impl Links {
             ))?;
         }
         self.addresses.push(Vec::new());
+        self.applied.push(String::new());
         self.assign(index, addresses)
     }
 
@@ -99,22 +103,21 @@ impl Links {
     pub(super) fn heal(&mut self) -> Result<()> {
         self.cut.clear();
         self.loss.clear();
-        for node in 0..self.addresses.len() {
-            // Deletion fails on a cable without a delay.
-            let _ = run(
-                "tc",
-                &[
-                    "-n",
-                    &format!("n{node}"),
-                    "qdisc",
-                    "del",
-                    "dev",
-                    "eth0",
-                    "root",
-                ],
-            );
+        for node in std::mem::take(&mut self.delayed) {
+            let delete = format!("-n n{node} qdisc del dev eth0 root");
+            run("tc", &delete.split(' ').collect::<Vec<_>>())?;
         }
         self.apply()
+    }
+
+    /// Delays the packets that a node sends.
+    pub(super) fn delay(&mut self, node: usize) -> Result<()> {
+        let start = format!("-n n{node} qdisc replace dev eth0 root");
+        let words = start.split(' ').collect::<Vec<_>>();
+        let attempt = |how| run("tc", &[&words[..], how].concat());
+        attempt(NETEM).or_else(|_| attempt(NARROW))?;
+        self.delayed.insert(node);
+        Ok(())
     }
 
     /// Returns the rules that drop packets to a node.
@@ -134,25 +137,22 @@ impl Links {
         rules.concat()
     }
 
-    fn apply(&self) -> Result<()> {
+    /// Replaces the rules of every node whose rules have changed.
+    fn apply(&mut self) -> Result<()> {
         for node in 0..self.addresses.len() {
+            let rules = self.rules(node);
+            if rules == self.applied[node] {
+                continue;
+            }
             let table = format!(
                 "table inet lab {{}}\ndelete table inet lab\ntable inet lab {{\nchain in {{\n\
-                 type filter hook input priority 0;\n{}}}\n}}\n",
-                self.rules(node)
+                 type filter hook input priority 0;\n{rules}}}\n}}\n"
             );
             nft(node, &table)?;
+            self.applied[node] = rules;
         }
         Ok(())
     }
-}
-
-/// Delays the packets that a node sends.
-pub(super) fn delay(node: usize) -> Result<()> {
-    let start = format!("-n n{node} qdisc replace dev eth0 root");
-    let words = start.split(' ').collect::<Vec<_>>();
-    let attempt = |how| run("tc", &[&words[..], how].concat());
-    attempt(NETEM).or_else(|_| attempt(NARROW))
 }
 
 fn nft(node: usize, table: &str) -> Result<()> {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
-use super::{changes, links, loss};
+use super::{changes, loss};
 use crate::rng::Rng;
 
 /// Returns the image set for a seed.
@@ -189,7 +189,7 @@ fn noise(lab: &mut Lab) -> Result<()> {
         lab.links.lose(node, percent)
     } else {
         lab.fault(&format!("delay what {name} sends"));
-        links::delay(node)
+        lab.links.delay(node)
     }
 }
 

@@ -10,8 +10,8 @@ use super::model::Wanted;
 use super::random::Losses;
 use super::sabotage;
 use super::{
-    authentication, copies, damage, links, loss, moves, received, reported, restarts, restored,
-    stale, twice, wrong,
+    authentication, copies, damage, loss, moves, received, reported, restarts, restored, stale,
+    twice, wrong,
 };
 
 /// The actions of a scenario, which end with a check of all promises.
@@ -350,7 +350,7 @@ fn loss_and_delay(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.fault("lose every tenth packet to etcd1, delay what etcd2 sends");
     lab.links.lose(0, 10)?;
-    links::delay(1)?;
+    lab.links.delay(1)?;
     lab.pass(Duration::from_secs(2))?;
     lab.wipe(2)?;
     lab.start(2)?;
