@@ -53,6 +53,22 @@ LIST
     assert_eq!(node.read("data/node/members"), members);
 }
 
+/// A program that asks etcd takes an emulated board a second.
+#[test]
+fn a_node_reads_its_list_of_members_once_in_a_round() {
+    let node = Node::with_data();
+    node.etcdctl(
+        "echo \"$*\" >>\"$0.log\"
+echo '1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false'",
+    );
+    node.call("served=0 lost=0; serving");
+    assert_eq!(node.read("data/node/ids"), "2b 3c\n");
+    let log = node.read("lib/etcdctl.log");
+    assert_eq!(log.matches("member list").count(), 1, "{log}");
+}
+
 const VOW: &str = "00ff00ff00ff00ff";
 /// The SHA-256 of `whole`.
 const SHA256: &str = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
