@@ -97,6 +97,8 @@ fn what_the_others_have_forgotten_is_kept_until_somebody_decides() {
                       and they had only 301";
         assert!(said.starts_with(wanted), "{said}");
         assert!(node.has("data/member/wal/0.wal"));
+        // Another member that is asked to force a new cluster hears of this data.
+        assert_eq!(node.read("run/said"), "etcd-node a holds 500\n");
     }
     let node = Node::with_data();
     let etcd = "become_etcd() { printf 'became leader\\nsaved snapshot\\n' >$1; }";

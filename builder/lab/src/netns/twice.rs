@@ -57,12 +57,20 @@ pub(super) fn and_serves_first(lab: &mut Lab) -> Result<()> {
             return violated(Invariant::NoLostWrite, text);
         }
     }
-    // An operator keeps their data.
+    // An operator keeps their data. Each of the two answers the other one that it has data.
     lab.stop_etcd(&[0])?;
+    lab.type_at(1, FORCE)?;
+    lab.says(
+        1,
+        "refused to force a new cluster: etcd3 also has the cluster's data",
+    )?;
+    lab.stop_etcd(&[2])?;
     lab.type_at(1, FORCE)?;
     lab.says(1, "beginning anew with this node's data")?;
     lab.type_at(0, GIVE_UP)?;
-    lab.type_at(0, "sudo systemctl start etcd")?;
+    for node in [0, 2] {
+        lab.type_at(node, "sudo systemctl start etcd")?;
+    }
     gives_up(lab, &[2])
 }
 
