@@ -368,3 +368,17 @@ fn an_upgrade(lab: &mut Lab) -> Result<()> {
     }
     lab.settle(&Wanted::everyone())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{gate, sabotage};
+
+    #[test]
+    fn a_name_stands_for_one_scenario() {
+        let names: Vec<String> = gate().chain(sabotage::names()).collect();
+        let different: BTreeSet<&String> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+    }
+}
