@@ -259,7 +259,7 @@ fn a_restore_is_remembered_with_the_members_that_began() {
     for (name, text) in [("sha256", "ab"), ("wanted", "00ff ab"), ("members", list)] {
         node.write(&format!("data/restore/{name}"), &format!("{text}\n"));
     }
-    node.call("forget_restore");
+    node.call("vow=00ff; keep id \"$(vowed_id)\"; forget_restore");
     let kept = node.read("data/node/restored");
     let words: Vec<_> = kept.split_whitespace().collect();
     assert!(

@@ -78,6 +78,17 @@ fn a_request_made_while_etcd_becomes_ready_is_kept() {
     assert!(node.has("data/force-new-cluster"));
 }
 
+/// The board was switched on again between two steps of the command, and etcd was starting with the data that it had.
+#[test]
+fn a_restore_that_is_asked_for_while_etcd_starts_stays_wanted() {
+    let node = Node::with_data();
+    node.write("data/restore/snapshot.db", "whole");
+    node.write("data/restore/wanted", "00ff ab\n");
+    node.run_of_etcd(true, "");
+    assert_eq!(node.read("data/restore/snapshot.db"), "whole");
+    assert!(!node.has("data/node/restored"));
+}
+
 #[test]
 fn forcing_is_asked_for_after_the_last_boot() {
     let node = Node::with_data();
