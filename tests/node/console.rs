@@ -104,6 +104,7 @@ const REASONS: &str = r#"
     waiting to set this node's data aside                 → the data partition is full
     waiting for room in $RUN, which is in memory          → finds no room in `/run`
     waiting to read the certificates of the CA            → cannot read the certificates of its CA
+    waiting for a random number                           → cannot read the certificates of its CA
     starting without etcd's check of the data             → etcd finds at its start that this node's data differs
     etcd has failed $failures times                       → etcd fails three times, no majority
     this node has no data                                 → was asked to force a new cluster, or to use or set aside data
