@@ -42,3 +42,12 @@ fn a_node_whose_data_has_moved_forgets_what_it_knew_of_it() {
         assert_eq!(node.has("data/member/wal/0.wal"), goes_on);
     }
 }
+
+/// Without memory, no number is drawn at first. The others would count with what the node answers instead of it.
+#[test]
+fn a_node_has_a_number_once_its_data_is_set_aside() {
+    let node = Node::with_data();
+    let draw = "od() { [ -e \"$RUN/late\" ] && command od \"$@\"; : >\"$RUN/late\"; }";
+    node.call(&format!("{draw}; set_aside removed"));
+    assert_eq!(node.read("data/node/number").trim().len(), 32);
+}
