@@ -13,6 +13,7 @@
     reason = "a laboratory starts programs, writes files and reads the clock; the product does not"
 )]
 
+mod aside;
 mod authentication;
 mod changes;
 mod checker;

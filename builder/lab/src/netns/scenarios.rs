@@ -10,8 +10,8 @@ use super::model::Wanted;
 use super::random::Losses;
 use super::sabotage;
 use super::{
-    authentication, copies, damage, loss, moves, received, reported, restarts, restored, stale,
-    twice, wrong,
+    aside, authentication, copies, damage, loss, moves, received, reported, restarts, restored,
+    stale, twice, wrong,
 };
 
 /// The actions of a scenario, which end with a check of all promises.
@@ -46,6 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("cuts-while-rejoining", "three", cuts_while_rejoining),
     passes("ipv6-cuts-while-rejoining", "ipv6", cuts_while_rejoining),
     passes("cuts-while-forming", "three", cuts_while_forming),
+    passes("cuts-while-setting-data-aside", "three", aside::cuts),
     passes("all-rebooted", "three", all_rebooted),
     passes("all-on-at-once", "three", copies::all_on_at_once),
     passes("a-parted-leader", "three", a_parted_leader),
