@@ -1,8 +1,8 @@
 //! Dates for people, times for files that people read, and days.
 
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// The seconds of a day.
 pub(crate) const DAY: i64 = 86_400;
@@ -45,6 +45,15 @@ pub(crate) fn in_name(unix: i64) -> String {
 pub(crate) fn moment(unix: i64) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
     formatted(unix, format)
+}
+
+/// Returns the time in a header of HTTP, such as `Sun, 29 Nov 2026 09:11:02 GMT`, in seconds since 1970.
+pub(crate) fn of_http(text: &str) -> Option<i64> {
+    const HTTP: &[BorrowedFormatItem<'_>] = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let time = PrimitiveDateTime::parse(text, HTTP).ok()?;
+    Some(time.assume_utc().unix_timestamp())
 }
 
 fn formatted(unix: i64, format: &[BorrowedFormatItem<'_>]) -> String {

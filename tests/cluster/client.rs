@@ -1,6 +1,6 @@
 //! Calls real members through the library, while all works and after failures.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use etcd_image::etcd::{CallError, Client, Timeouts};
 
@@ -31,6 +31,12 @@ fn members_answer_over_grpc() {
             let peer = format!("etcd-cluster/nodes/{}/peer.crt", own.name);
             let presented = client.check_peer_port(address(member)).unwrap();
             assert_eq!(fingerprint(&presented), recorded(&members, &peer));
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            let told = client.time(address(member)).unwrap().unwrap();
+            assert!(
+                told.abs_diff(now.as_secs().try_into().unwrap()) < 60,
+                "{told}"
+            );
         }
     });
 }

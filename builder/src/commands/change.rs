@@ -80,7 +80,7 @@ impl<'a> ChangeContext<'a> {
         let access = access(&options)?;
         let (operator, now) = (&environment.operator, environment.clock);
         let lock = OperatorLock::require(&access, command, operator, now, &*progress)?;
-        access.must_know_the_time()?;
+        access.must_know_the_time(now)?;
         Ok(Self {
             options,
             environment,

@@ -113,7 +113,7 @@ fn renew(options: &RenewOptions, environment: &Environment, mode: &OutputMode) -
     // The operator's own certificate may have expired. Otherwise, nothing changes while another command has the lock.
     let (name, operator) = ("cluster renew", &environment.operator);
     let taken = OperatorLock::attempt(&access, name, operator, now, &*progress)?.ok();
-    access.must_know_the_time()?;
+    access.must_know_the_time(now)?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
     if let Some(warning) = &renewed.warning {
         progress.note(warning);
@@ -139,7 +139,7 @@ fn rotate_ca(
     access.must_use_certificates()?;
     let (operator, now) = (&environment.operator, environment.clock);
     let lock = OperatorLock::require(&access, "cluster rotate-ca", operator, now, &*progress)?;
-    access.must_know_the_time()?;
+    access.must_know_the_time(now)?;
     let step = match (options.all, options.abort) {
         (_, true) => RotationStep::Abort,
         (true, _) => RotationStep::All,

@@ -15,6 +15,7 @@ use super::call_error::CallError;
 use super::messages::{Member, Status};
 use super::session::{self, Session};
 use super::timeouts::Timeouts;
+use super::transport::PeerAnswer;
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
 
@@ -81,6 +82,16 @@ impl Client {
     /// Checks whether TLS works with this node on the peer port, which answers before there is a quorum. Returns the
     /// certificate that the node presented, in DER form.
     pub fn check_peer_port(&self, node: IpAddr) -> Result<Vec<u8>, CallError> {
+        self.ask_peer_port(node).map(|answer| answer.certificate)
+    }
+
+    /// Returns the time of this node's clock in seconds since 1970, which it tells on the peer port without a login; `None` if
+    /// etcd does not run yet.
+    pub fn time(&self, node: IpAddr) -> Result<Option<i64>, CallError> {
+        self.ask_peer_port(node).map(|answer| answer.time())
+    }
+
+    fn ask_peer_port(&self, node: IpAddr) -> Result<PeerAnswer, CallError> {
         let at = SocketAddr::new(node, PEER_PORT);
         session::check_peer_port(self.http.clone(), at, self.timeouts)
     }

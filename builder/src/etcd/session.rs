@@ -21,7 +21,7 @@ use super::messages::{
     Status,
 };
 use super::timeouts::Timeouts;
-use super::transport::{self, Channel, Connected};
+use super::transport::{self, Channel, Connected, PeerAnswer};
 use crate::printable::printable;
 
 /// How long a member may pause while it sends a snapshot from its card.
@@ -209,12 +209,12 @@ impl Session {
     }
 }
 
-/// Connects to the peer port of a member, which answers before there is a quorum, and returns its certificate.
+/// Connects to the peer port of a member, which answers before there is a quorum.
 pub(super) fn check_peer_port(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     timeouts: Timeouts,
-) -> Result<Vec<u8>, CallError> {
+) -> Result<PeerAnswer, CallError> {
     runtime()?.block_on(transport::check_peer_port(tls, at, timeouts))
 }
 

@@ -23,11 +23,15 @@ use tonic::client::GrpcService;
 
 use super::call_error::CallError;
 use super::timeouts::Timeouts;
+use crate::date;
 
 /// How long a rejection of our certificate may take on the peer port, at least.
 const REJECTION: Duration = Duration::from_millis(200);
 /// How many times the handshake's duration it may take. A busy or emulated member needs as long for our certificate as for its own.
 const HANDSHAKE_FACTOR: u32 = 4;
+
+/// The bytes of an answer of the peer port that are read.
+const LARGEST_HEAD: usize = 4096;
 
 /// An HTTP/2 connection to a member's client port.
 pub(super) struct Connected {
@@ -109,14 +113,31 @@ async fn accepted(
     }
 }
 
-/// Asks for etcd's version over HTTP/1, which the peer port answers, and returns the certificate that it presented.
+/// What a node presented and answered on the peer port.
+pub(super) struct PeerAnswer {
+    /// The certificate that it presented, in DER form: empty without TLS.
+    pub(super) certificate: Vec<u8>,
+    /// The head of its answer, as far as it arrived.
+    head: String,
+}
+
+impl PeerAnswer {
+    /// Returns the time of the node's clock in seconds since 1970, which etcd's HTTP server writes into every answer.
+    pub(super) fn time(&self) -> Option<i64> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
+        let (_, time) = headers.find(|(name, _)| name.eq_ignore_ascii_case("date"))?;
+        date::of_http(time.trim())
+    }
+}
+
+/// Asks for etcd's version over HTTP/1, which the peer port answers.
 ///
 /// The HTTP/1 server sends nothing by itself, so that a rejection of our certificate can only be waited for.
 pub(super) async fn check_peer_port(
     tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     timeouts: Timeouts,
-) -> Result<Vec<u8>, CallError> {
+) -> Result<PeerAnswer, CallError> {
     let started = Instant::now();
     let Opened {
         mut stream,
@@ -125,17 +146,29 @@ pub(super) async fn check_peer_port(
     let rejection = REJECTION.max(started.elapsed() * HANDSHAKE_FACTOR);
     let exchange = async {
         if let Ok(rejected) = timeout(rejection, stream.read_u8()).await {
-            return rejected;
+            return rejected.map(|_| String::new());
         }
         stream.write_all(b"GET /version HTTP/1.0\r\n\r\n").await?;
-        stream.read_u8().await
+        head(&mut stream).await
     };
     let answer = timeout(timeouts.answer, exchange).await;
     match answer {
-        Ok(Ok(_)) => Ok(certificate),
+        Ok(Ok(head)) => Ok(PeerAnswer { certificate, head }),
         Ok(Err(error)) => Err(CallError::connection(&error)),
         Err(_) => Err(CallError::late(timeouts.answer)),
     }
+}
+
+/// Reads the head of an answer in HTTP/1, or as much of it as arrives, but at least one byte.
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
+    let mut head = vec![stream.read_u8().await?];
+    while head.len() < LARGEST_HEAD && !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => break,
+        }
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
 /// A connection, with TLS or without.
@@ -195,5 +228,31 @@ impl GrpcService<Body> for Channel {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(self.sender.send_request(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_the_peer_port_tells_the_time() {
+        let time = |head: &str| {
+            let answer = PeerAnswer {
+                certificate: Vec::new(),
+                head: head.to_owned(),
+            };
+            answer.time()
+        };
+        let lines = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nDate: Sun, 29 Nov 2026 09:11:02 GMT\r\n\r\n";
+        assert_eq!(time(lines), Some(1_795_943_462));
+        // The program that answers while etcd waits does not tell it.
+        for head in [
+            "",
+            "HTTP/1.0 503 Service Unavailable\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nDate: today\r\n\r\n",
+        ] {
+            assert_eq!(time(head), None, "{head}");
+        }
     }
 }

@@ -41,11 +41,23 @@ fn a_clock_that_is_off_by_a_year_is_named_and_changes_nothing() {
                     );
                 }
             }
+            without_a_login(&mut nodes);
             assert_eq!(texts(&nodes), before);
             assert_eq!(nodes.members.scene.text("cluster.toml"), "");
             assert!(nodes.etcd_restarted.is_empty());
         },
     );
+}
+
+/// No node knows the operator's key, but etcd tells its time.
+#[track_caller]
+fn without_a_login(nodes: &mut Nodes) {
+    let before = at_time("+1y");
+    let before = before.each_ref().map(String::as_str);
+    let said = nodes.run(&before, &["renew", "--within", "5000d"], |_| ());
+    let error = "error: the clock of this machine is 365 days ahead of those of the nodes";
+    assert!(said.err.contains(error), "{}", said.words());
+    assert_eq!(said.code, Some(4));
 }
 
 #[test]
