@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use anyhow::Result;
 
 use super::access::Access;
+use crate::etcd::CallError;
 use crate::failure::Kind;
 use crate::parallel;
 
@@ -21,14 +22,26 @@ impl Access {
     pub fn must_know_the_time(&self, now: i64) -> Result<()> {
         let members = &self.description.members;
         let jobs = NonZeroUsize::new(members.len()).unwrap_or(NonZeroUsize::MIN);
-        let offsets = parallel::map(jobs, members, |member| Ok(self.offset(member.address, now)))?;
-        check(&offsets.into_iter().flatten().collect::<Vec<_>>())
+        let answers = parallel::map(jobs, members, |member| Ok(self.offset(member.address, now)))?;
+        let (mut offsets, mut untimely) = (Vec::new(), None);
+        for answer in answers {
+            match answer {
+                Ok(offset) => offsets.extend(offset),
+                Err(trouble) => untimely = untimely.or(trouble.is_untimely().then_some(trouble)),
+            }
+        }
+        match untimely {
+            Some(trouble) if offsets.is_empty() => Err(not_comparable(&trouble)),
+            _ => check(&offsets),
+        }
     }
 
     /// Returns the seconds by which this machine's clock is ahead of that of a node, which etcd also tells without a login.
-    fn offset(&self, address: IpAddr, now: i64) -> Option<f64> {
-        self.offset_over_ssh(address)
-            .or_else(|| self.offset_from_etcd(address, now))
+    fn offset(&self, address: IpAddr, now: i64) -> Result<Option<f64>, CallError> {
+        match self.offset_over_ssh(address) {
+            Some(offset) => Ok(Some(offset)),
+            None => self.offset_from_etcd(address, now),
+        }
     }
 
     fn offset_over_ssh(&self, address: IpAddr) -> Option<f64> {
@@ -37,13 +50,23 @@ impl Access {
         Some(said.first - clock)
     }
 
-    fn offset_from_etcd(&self, address: IpAddr, now: i64) -> Option<f64> {
-        let clock = self.client.time(address).ok().flatten()?;
-        let seconds = now
-            .saturating_sub(clock)
-            .clamp(i32::MIN.into(), i32::MAX.into());
-        i32::try_from(seconds).ok().map(f64::from)
+    fn offset_from_etcd(&self, address: IpAddr, now: i64) -> Result<Option<f64>, CallError> {
+        let clock = self.client.time(address)?;
+        let offset = clock.map(|clock| {
+            now.saturating_sub(clock)
+                .clamp(i32::MIN.into(), i32::MAX.into())
+        });
+        Ok(offset.and_then(|offset| i32::try_from(offset).ok().map(f64::from)))
     }
+}
+
+/// Returns the error of a clock that no node confirms, and that the certificate of one contradicts.
+fn not_comparable(trouble: &CallError) -> anyhow::Error {
+    let message =
+        format!("the clock of this machine cannot be compared with those of the nodes: {trouble}");
+    let hint = "correct the clock of this machine if it is wrong; otherwise, make a login on a node work, then run the command \
+                again";
+    Kind::Refused.error(message, hint)
 }
 
 /// Refuses an offset from most of the nodes. If two halves differ, the one that agrees with this machine is right.

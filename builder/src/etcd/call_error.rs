@@ -9,6 +9,9 @@ use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 
 use crate::date::date;
 
+/// The words of an error about a certificate that is not valid at this machine's time.
+const UNTIMELY: &str = "and the clock of this machine says";
+
 /// Why a call has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
@@ -29,6 +32,11 @@ impl CallError {
         }
         let untimely = innermost.downcast_ref().and_then(untimely);
         untimely.unwrap_or_else(|| classify(innermost.to_string()))
+    }
+
+    /// Returns whether the other side's certificate is not valid at this machine's time: one of the two clocks may be wrong.
+    pub fn is_untimely(&self) -> bool {
+        matches!(self, Self::Tls(reason) if reason.contains(UNTIMELY))
     }
 
     /// Returns the error of an answer that did not come within a time limit.
@@ -60,7 +68,7 @@ fn untimely(error: &TlsError) -> Option<CallError> {
         _ => return None,
     };
     Some(CallError::Tls(format!(
-        "certificate {state} {}, and the clock of this machine says {}",
+        "certificate {state} {}, {UNTIMELY} {}",
         day(limit),
         day(time)
     )))
@@ -134,6 +142,7 @@ mod tests {
             let error = io::Error::other(TlsError::InvalidCertificate(reason));
             let wanted = CallError::Tls(wanted.to_owned());
             assert_eq!(CallError::connection(&error), wanted);
+            assert!(wanted.is_untimely());
         }
     }
 

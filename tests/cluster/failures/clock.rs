@@ -49,15 +49,23 @@ fn a_clock_that_is_off_by_a_year_is_named_and_changes_nothing() {
     );
 }
 
-/// No node knows the operator's key, but etcd tells its time.
+/// No node knows the operator's key, but etcd tells its time, and presents its certificate.
 #[track_caller]
 fn without_a_login(nodes: &mut Nodes) {
-    let before = at_time("+1y");
-    let before = before.each_ref().map(String::as_str);
-    let said = nodes.run(&before, &["renew", "--within", "5000d"], |_| ());
-    let error = "error: the clock of this machine is 365 days ahead of those of the nodes";
-    assert!(said.err.contains(error), "{}", said.words());
-    assert_eq!(said.code, Some(4));
+    for (offset, error) in [
+        ("+1y", "is 365 days ahead of those of the nodes"),
+        (
+            "-1y",
+            "cannot be compared with those of the nodes: TLS: certificate not valid yet",
+        ),
+    ] {
+        let before = at_time(offset);
+        let before = before.each_ref().map(String::as_str);
+        let said = nodes.run(&before, &["renew", "--within", "5000d"], |_| ());
+        let error = format!("error: the clock of this machine {error}");
+        assert!(said.err.contains(&error), "{}", said.words());
+        assert_eq!(said.code, Some(4));
+    }
 }
 
 #[test]
