@@ -19,6 +19,9 @@ pub(super) fn new_vow(snapshot: &Snapshot, now: i64) -> String {
 
 /// Returns the vow of an interrupted restore of the same snapshot, which this command then continues. The restore must have the
 /// same members. Either a node is prepared to start it, or some nodes have started it and another has only received the snapshot.
+///
+/// One that some nodes have started is not continued if the snapshot is wanted `again`: what was written since would stay. One that
+/// nobody has started would set such data aside, and is continued only then, or if no node has completed a restore of the snapshot.
 pub(super) fn interrupted_vow(
     (snapshot, list): (&Snapshot, &str),
     known: &[NodeFacts],
@@ -29,13 +32,18 @@ pub(super) fn interrupted_vow(
             .iter()
             .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256))
     };
-    let wanted = received()
-        .filter(|facts| facts.members.as_deref() == Some(list))
-        .find_map(|facts| facts.wanted.clone());
-    if wanted.is_some() || again {
-        return wanted;
+    let prepared = received().filter(|facts| facts.members.as_deref() == Some(list));
+    let wanted: Vec<_> = prepared.filter_map(|facts| facts.wanted.clone()).collect();
+    let is_new = |vow: &&String| !known.iter().any(|facts| has_begun(facts, vow));
+    let newest = newest(snapshot, known);
+    let chosen = match (again, newest) {
+        (true, _) | (_, None) => wanted.iter().find(is_new),
+        (false, Some(_)) => wanted.iter().find(|vow| !is_new(vow)),
+    };
+    if again || !wanted.is_empty() {
+        return chosen.cloned();
     }
-    let newest = newest(snapshot, known)?;
+    let newest = newest?;
     if newest.members.as_ref().is_some_and(|it| it != list) {
         return None;
     }

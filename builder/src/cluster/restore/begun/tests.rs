@@ -54,6 +54,36 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
     assert_ne!(new, new_vow(&snapshot, 8));
 }
 
+/// The first two nodes have begun, and serve clients.
+#[test]
+fn a_restore_that_some_nodes_have_begun_is_not_continued_if_it_is_wanted_again() {
+    let snapshot = snapshot();
+    let prepared = |vow: &str| {
+        received(NodeFacts {
+            wanted: Some(vow.to_owned()),
+            members: Some(LIST.to_owned()),
+            ..NodeFacts::default()
+        })
+    };
+    let done = || restored("ab", "2222", 20);
+    let vow = |known: &[NodeFacts], again| interrupted_vow((&snapshot, LIST), known, again);
+    let known = [done(), done(), prepared("2222")];
+    assert_eq!(vow(&known, false).as_deref(), Some("2222"));
+    assert_eq!(vow(&known, true), None);
+    // The command that wants it again was interrupted as well.
+    let known = [done(), prepared("2222"), prepared("3333")];
+    assert_eq!(vow(&known, false).as_deref(), Some("2222"));
+    assert_eq!(vow(&known, true).as_deref(), Some("3333"));
+    let known = [done(), done(), prepared("3333")];
+    assert_eq!(vow(&known, false), None);
+    assert_eq!(vow(&known, true).as_deref(), Some("3333"));
+    // Nobody has begun.
+    let known = [NodeFacts::default(), prepared("2222")];
+    for again in [false, true] {
+        assert_eq!(vow(&known, again).as_deref(), Some("2222"));
+    }
+}
+
 /// Power was lost before the last node was prepared: the others have begun, and forgotten what they received.
 #[test]
 fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
