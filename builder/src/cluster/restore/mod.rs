@@ -72,7 +72,7 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     let vow = interrupted.unwrap_or_else(|| new_vow(snapshot, now));
     let waiting = not_begun(&vow, members, &known, &report);
     for (member, facts) in &waiting {
-        check(&member.name, facts, snapshot)?;
+        check(&member.name, facts, snapshot, &vow)?;
     }
     let lacking = waiting
         .iter()

@@ -21,6 +21,8 @@ const MOST_ASIDE: u64 = 3;
 pub(super) struct NodeFacts {
     /// MiB on the data partition.
     pub(super) free: u64,
+    /// MiB of the snapshot that it has received, which the next one replaces. Older images do not report it.
+    pub(super) replaced: u64,
     pub(super) aside: u64,
     pub(super) etcd: String,
     pub(super) raises: bool,
@@ -67,8 +69,9 @@ impl Restored {
     }
 }
 
-/// Refuses a node that could not begin with the snapshot.
-pub(super) fn check(name: &str, facts: &NodeFacts, snapshot: &Snapshot) -> Result<()> {
+/// Refuses a node that could not begin with the snapshot. One that is prepared for this vow may have set its data aside and used
+/// the room already.
+pub(super) fn check(name: &str, facts: &NodeFacts, snapshot: &Snapshot, vow: &str) -> Result<()> {
     let series = |text: &str| -> Option<(u32, u32)> {
         let mut numbers = text.split('.').map(|part| part.parse().ok());
         Some((numbers.next()??, numbers.next()??))
@@ -87,22 +90,19 @@ pub(super) fn check(name: &str, facts: &NodeFacts, snapshot: &Snapshot) -> Resul
         let why = format!("etcdutl of etcd {} cannot raise revisions", facts.etcd);
         return refuse(why, "flash images with a newer etcd first");
     }
-    if facts.aside >= MOST_ASIDE && facts.wanted.is_none() {
+    let is_prepared = facts.wanted.as_deref() == Some(vow);
+    if facts.aside >= MOST_ASIDE && !is_prepared {
         let why = format!("it has set aside {} sets of data already", facts.aside);
         return refuse(why, "delete what nobody needs in aside/ beside its data");
     }
-    let copies = if facts.sha256.as_ref() == Some(&snapshot.sha256) {
-        1
-    } else {
-        2
+    let (copies, free) = match facts.sha256.as_ref() == Some(&snapshot.sha256) {
+        true => (1, facts.free),
+        false => (2, facts.free.saturating_add(facts.replaced)),
     };
     let size = u64::try_from(snapshot.bytes.reveal().len()).unwrap_or(u64::MAX) >> 20;
     let needed = size.saturating_mul(copies).saturating_add(LOGS);
-    if facts.free < needed && facts.wanted.is_none() {
-        let why = format!(
-            "its data partition has {} MiB free, and {needed} MiB are needed",
-            facts.free
-        );
+    if free < needed && !is_prepared {
+        let why = format!("its data partition has {free} MiB free, and {needed} MiB are needed");
         return refuse(why, "delete what nobody needs in aside/ beside its data");
     }
     Ok(())
@@ -156,6 +156,7 @@ pub(super) fn parse(lines: &[String]) -> NodeFacts {
     let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
     NodeFacts {
         free: number("free").unwrap_or_default() >> 10,
+        replaced: number("replaced").unwrap_or_default() >> 10,
         aside: number("aside").unwrap_or_default(),
         etcd: value("etcd").unwrap_or_default(),
         raises: value("raises").is_some(),

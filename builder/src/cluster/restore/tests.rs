@@ -8,6 +8,7 @@ fn a_node_s_facts_are_read() {
     let lines = [
         "aside=1",
         "free=921600",
+        "replaced=20480",
         "etcd=3.5.16",
         "raises=yes",
         "wanted=00ff00ff00ff00ff",
@@ -26,6 +27,7 @@ fn a_node_s_facts_are_read() {
     let facts = parse(&lines);
     let wanted = NodeFacts {
         free: 900,
+        replaced: 20,
         aside: 1,
         etcd: "3.5.16".to_owned(),
         raises: true,
@@ -81,7 +83,8 @@ fn a_node_that_cannot_restore_is_named() {
         raises: true,
         ..NodeFacts::default()
     };
-    check("etcd1", &ready(), &snapshot).unwrap();
+    let check = |facts: &NodeFacts| check("etcd1", facts, &snapshot, "1234");
+    check(&ready()).unwrap();
     let cases = [
         (
             NodeFacts {
@@ -113,7 +116,7 @@ fn a_node_that_cannot_restore_is_named() {
         ),
     ];
     for (facts, why) in cases {
-        let error = check("etcd1", &facts, &snapshot).unwrap_err().to_string();
+        let error = check(&facts).unwrap_err().to_string();
         assert_eq!(error, format!("etcd1 cannot restore the snapshot: {why}"));
     }
     // It has the snapshot already.
@@ -122,7 +125,40 @@ fn a_node_that_cannot_restore_is_named() {
         sha256: Some("ab".to_owned()),
         ..ready()
     };
-    check("etcd1", &received, &snapshot).unwrap();
+    check(&received).unwrap();
+}
+
+/// A restore of another snapshot was interrupted.
+#[test]
+fn a_node_that_is_prepared_for_another_restore_needs_room() {
+    let snapshot = Snapshot {
+        bytes: crate::secret::Secret::new(vec![0; 3 << 20]),
+        ..snapshot()
+    };
+    let prepared = |sha256: &str, aside| NodeFacts {
+        aside,
+        replaced: 100,
+        etcd: "3.5.16".to_owned(),
+        raises: true,
+        sha256: Some(sha256.to_owned()),
+        wanted: Some("1234".to_owned()),
+        ..NodeFacts::default()
+    };
+    let outcome = |facts: &NodeFacts, vow: &str| {
+        let outcome = check("etcd1", facts, &snapshot, vow);
+        outcome.map_err(|error| error.to_string())
+    };
+    outcome(&prepared("ab", 3), "1234").unwrap();
+    let full = "etcd1 cannot restore the snapshot: its data partition has 100 MiB free, and 206 MiB are needed";
+    assert_eq!(outcome(&prepared("cd", 0), "5678").unwrap_err(), full);
+    let many = "etcd1 cannot restore the snapshot: it has set aside 3 sets of data already";
+    assert_eq!(outcome(&prepared("cd", 3), "5678").unwrap_err(), many);
+    // The snapshot of the interrupted restore makes room.
+    let free = NodeFacts {
+        free: 106,
+        ..prepared("cd", 0)
+    };
+    outcome(&free, "5678").unwrap();
 }
 
 #[test]
