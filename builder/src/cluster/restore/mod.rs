@@ -99,7 +99,9 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     stop(access, &waiting, is_prepared)?;
     let words = format!("want {vow} {list} {}", snapshot.sha256);
     first_failure(on_each(access, &waiting, &words))?;
-    first_failure(on_each(access, &waiting, "start"))?;
+    // Those that have begun run, unless another command was killed after it had stopped them.
+    let all: Vec<_> = members.iter().collect();
+    first_failure(on_each(access, &all, "start"))?;
     operation.progress.note("waiting until all members work");
     wait(operation, time_limit(snapshot.bytes.reveal().len()))?;
     check_begun(&before, &operation.survey()?, snapshot)?;
