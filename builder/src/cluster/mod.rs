@@ -47,7 +47,9 @@ pub use gather::status;
 pub use lead::{Leadership, move_leader};
 pub use lock::OperatorLock;
 pub use logs::{LogScope, Logs, all_logs, logs};
-pub use membership::{Leaver, hand_out, members, prepare_removal, remove_member, wait_for};
+pub use membership::{
+    Leaver, hand_out, members, must_not_list, prepare_removal, remove_member, wait_for,
+};
 pub use operation::Operation;
 pub use password::{PasswordChange, set_password};
 pub use reboot::{RebootedNode, Reboots, reboot};

@@ -84,17 +84,7 @@ pub(super) fn remove(
     }
     change.edit(&NodeEdit::Remove(name.clone()))?;
     crate::update_state(&change.job())?;
-    for node in change.hand_out(None)? {
-        let works = report.is_well(&node.name);
-        if let (RenewalOutcome::Failed, true, Some(reason)) = (node.outcome, works, node.trouble) {
-            let message = format!("{} still lists {name}: {reason}", node.name);
-            let hint = format!(
-                "until it does, {name} can rejoin; make a login on {} work, then run the command again",
-                node.name
-            );
-            return Err(Kind::Unhealthy.error(message, hint));
-        }
-    }
+    cluster::must_not_list(&name, &change.hand_out(None)?, &report)?;
     let access = change.access()?;
     let report = match &leaver {
         Some(leaver) => change.remove_member(access, leaver)?,

@@ -125,6 +125,22 @@ pub fn hand_out(operation: &Operation<'_>, except: Option<&str>) -> Result<Vec<N
     nodes.collect()
 }
 
+/// Refuses to go on if a node that works has not received the list without a former member.
+pub fn must_not_list(former: &str, handed: &[NodeRenewal], report: &ClusterReport) -> Result<()> {
+    let mut failed = handed
+        .iter()
+        .filter(|node| node.outcome == RenewalOutcome::Failed);
+    let Some(node) = failed.find(|node| report.is_well(&node.name)) else {
+        return Ok(());
+    };
+    let (name, reason) = (&node.name, node.trouble.as_deref().unwrap_or_default());
+    let message = format!("{name} still lists {former}: {reason}");
+    let hint = format!(
+        "until it does, {former} can rejoin; make a login on {name} work, then run the command again"
+    );
+    Err(Kind::Unhealthy.error(message, hint))
+}
+
 /// Waits until a node is a voting member that has caught up, at most for this time, and reports what it waits for.
 pub fn wait_for(
     access: &Access,
