@@ -67,9 +67,8 @@ pub(super) fn remove(
     let change = ChangeContext::open(change, environment, mode, "cluster remove")?;
     let (report, now) = (change.report()?, change.environment.clock);
     let leaver = report.leaver(&name);
-    let is_described =
-        change.access()?.described(&name).is_some() || change.written(&name)?.is_some();
-    if leaver.is_none() && !is_described && report.is_known() {
+    let address = change.access()?.described(&name).or(change.written(&name)?);
+    if leaver.is_none() && address.is_none() && report.is_known() {
         return match change.access()?.was_built(&name) {
             true => change.has_left(name, &report),
             false => Err(no_member(&name, &report)),
@@ -85,10 +84,9 @@ pub(super) fn remove(
     change.edit(&NodeEdit::Remove(name.clone()))?;
     crate::update_state(&change.job())?;
     cluster::must_not_list(&name, &change.hand_out(None)?, &report)?;
-    let access = change.access()?;
-    let report = match &leaver {
-        Some(leaver) => change.remove_member(access, leaver)?,
-        None => cluster::members(&access, now)?,
+    let report = match leaver {
+        Some(leaver) => change.remove_member(change.access()?, &leaver)?,
+        None => change.remove_joined(&name, address)?,
     };
     change.has_left(name, &report)
 }
@@ -101,6 +99,16 @@ impl ChangeContext<'_> {
              again with `etcd-image build` before you flash one of their cards"
         ));
         self.print(&self.outcome(None, Some(name), None, report))
+    }
+
+    /// Removes a node that was not a member at first, if it has joined before the others received the list without it.
+    fn remove_joined(&self, name: &str, address: Option<IpAddr>) -> Result<ClusterReport> {
+        let access = self.access()?.including(name, address);
+        let report = cluster::members(&access, self.environment.clock)?;
+        match report.leaver(name) {
+            Some(leaver) => self.remove_member(access, &leaver),
+            None => Ok(report),
+        }
     }
 
     /// Hands the list with a new node to the others, at least one of which must receive it.
