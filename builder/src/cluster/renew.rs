@@ -57,7 +57,7 @@ pub struct NodeRenewal {
     pub server_certificate: CertificateReport,
     /// Whether it has received them and did not present them yet.
     #[serde(skip)]
-    is_late: bool,
+    pub(super) is_late: bool,
 }
 
 /// What was done to a node.

@@ -83,7 +83,8 @@ pub(super) fn remove(
     }
     change.edit(&NodeEdit::Remove(name.clone()))?;
     crate::update_state(&change.job())?;
-    cluster::must_not_list(&name, &change.hand_out(None)?, &report)?;
+    let handed = change.hand_out(None)?;
+    cluster::must_not_list(&change.access()?, &name, &handed, report, now)?;
     let report = match leaver {
         Some(leaver) => change.remove_member(change.access()?, &leaver)?,
         None => change.remove_joined(&name, address)?,

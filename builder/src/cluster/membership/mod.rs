@@ -125,12 +125,19 @@ pub fn hand_out(operation: &Operation<'_>, except: Option<&str>) -> Result<Vec<N
     nodes.collect()
 }
 
-/// Refuses to go on if a node that works has not received the list without a former member.
-pub fn must_not_list(former: &str, handed: &[NodeRenewal], report: &ClusterReport) -> Result<()> {
-    let mut failed = handed
-        .iter()
-        .filter(|node| node.outcome == RenewalOutcome::Failed);
-    let Some(node) = failed.find(|node| report.is_well(&node.name)) else {
+/// Refuses to go on if a node that works has not received the list without a former member. One that was booting when the report
+/// was made may serve since.
+pub fn must_not_list(
+    access: &Access,
+    former: &str,
+    handed: &[NodeRenewal],
+    report: ClusterReport,
+    now: i64,
+) -> Result<()> {
+    if !handed.iter().any(has_failed) {
+        return Ok(());
+    }
+    let Some(node) = keeps_list(handed, &[report, members(access, now)?]) else {
         return Ok(());
     };
     let (name, reason) = (&node.name, node.trouble.as_deref().unwrap_or_default());
@@ -139,6 +146,18 @@ pub fn must_not_list(former: &str, handed: &[NodeRenewal], report: &ClusterRepor
         "until it does, {former} can rejoin; make a login on {name} work, then run the command again"
     );
     Err(Kind::Unhealthy.error(message, hint))
+}
+
+fn has_failed(node: &NodeRenewal) -> bool {
+    node.outcome == RenewalOutcome::Failed
+}
+
+/// Returns a node that works, as one of the reports shows, and has not received the list.
+fn keeps_list<'a>(handed: &'a [NodeRenewal], reports: &[ClusterReport]) -> Option<&'a NodeRenewal> {
+    let works = |name: &str| reports.iter().any(|report| report.is_well(name));
+    handed
+        .iter()
+        .find(|node| has_failed(node) && works(&node.name))
 }
 
 /// Waits until a node is a voting member that has caught up, at most for this time, and reports what it waits for.
@@ -176,5 +195,35 @@ pub fn wait_for(
             said = reason;
         }
         thread::sleep(INTERVAL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::quorum::tests::cluster;
+    use super::super::report::CertificateReport;
+    use super::*;
+
+    /// It was off or booting when the command began.
+    #[test]
+    fn a_node_that_serves_by_now_must_have_the_list() {
+        let node = |name: &str, outcome| NodeRenewal {
+            name: name.to_owned(),
+            outcome,
+            trouble: None,
+            server_certificate: CertificateReport::new(0, 0),
+            is_late: false,
+        };
+        let handed = [
+            node("m0", RenewalOutcome::Renewed),
+            node("m1", RenewalOutcome::Failed),
+        ];
+        let keeps = |reports: &[&[bool]]| {
+            let reports: Vec<_> = reports.iter().map(|working| cluster(working)).collect();
+            keeps_list(&handed, &reports).map(|node| node.name.as_str())
+        };
+        assert_eq!(keeps(&[&[true, false], &[true, false]]), None);
+        assert_eq!(keeps(&[&[true, false], &[true, true]]), Some("m1"));
+        assert_eq!(keeps(&[&[true, true], &[true, false]]), Some("m1"));
     }
 }
