@@ -168,7 +168,7 @@ pub fn wait_for(
     now: i64,
     progress: &dyn Progress,
 ) -> Result<ClusterReport> {
-    let started = Instant::now();
+    let (started, minutes) = (Instant::now(), limit.as_secs() / 60);
     let mut said = String::new();
     loop {
         let report = members(access, now)?;
@@ -183,7 +183,6 @@ pub fn wait_for(
             },
         };
         if started.elapsed() >= limit {
-            let minutes = limit.as_secs() / 60;
             let message =
                 format!("{name} has not become a member within {minutes} minutes: {reason}");
             let hint =
@@ -191,7 +190,9 @@ pub fn wait_for(
             return Err(Kind::Unhealthy.error(message, hint));
         }
         if reason != said {
-            progress.note(&format!("waiting for {name}: {reason}"));
+            progress.note(&format!(
+                "waiting for {name} at most {minutes} minutes: {reason}"
+            ));
             said = reason;
         }
         thread::sleep(INTERVAL);
