@@ -139,6 +139,11 @@ fn a_restore_that_ended_is_not_repeated(nodes: &mut Nodes) {
     assert_eq!(value(nodes, "kept"), "again\n");
     restore_again_from_a_bucket(nodes);
     assert_eq!(value(nodes, "kept"), "before\n");
+    // It goes on above the revisions that clients have seen.
+    for member in 0..3 {
+        let status = nodes.members.client().status(address(member)).unwrap();
+        assert!(status.header.unwrap().revision > 2_000_000_000);
+    }
     assert!(
         nodes
             .members

@@ -111,6 +111,19 @@ fn a_restore_begins_with_the_members_that_the_operator_knows() {
     );
 }
 
+/// The cluster was restored before, and has used the revisions above an older snapshot.
+#[test]
+fn a_restore_skips_revisions_as_often_as_its_vow_says() {
+    let node = Node::with_data();
+    want(&node);
+    let list = "a=https://192.168.0.50:2380";
+    node.write("data/restore/members", &format!("{list}\n"));
+    node.write("data/restore/wanted", &format!("{VOW}-3 {SHA256} again\n"));
+    let said = node.call("restore() { echo \"$2 $(skipped \"$2\")\"; }; begin_anew");
+    assert!(said.ends_with(&format!("\n{VOW}-3 3000000000\n")), "{said}");
+    assert_eq!(node.call(&format!("skipped {VOW}")), "1000000000\n");
+}
+
 /// A member without a log has lost it, or its card is a copy from before its first start. etcd would end again and again.
 #[test]
 fn a_member_that_has_started_in_a_cluster_does_not_begin_in_it_again() {

@@ -181,6 +181,16 @@ fn a_restore_names_the_node_that_it_was_asked_for_on() {
     );
 }
 
+/// An image of an earlier version, which would skip other revisions than the others, waits for another digest.
+#[test]
+fn a_second_restore_is_not_for_images_of_earlier_versions() {
+    let node = Node::new();
+    node.run(&format!("take {SHA256}")).done();
+    node.run(&format!("want {VOW}-2 {LIST} {SHA256}")).done();
+    let wanted = format!("{VOW}-2 {SHA256} again\n");
+    assert_eq!(node.read("data/restore/wanted"), wanted);
+}
+
 /// Another operator's command has replaced the snapshot between two steps of this one.
 #[test]
 fn a_restore_of_a_snapshot_that_is_not_there_is_refused() {

@@ -6,7 +6,7 @@ use std::path::Path;
 /// The source and the name of a constant, and the node's program with the text that precedes the same number there.
 const SHARED: [[&str; 4]; 3] = [
     [
-        "builder/src/cluster/restore/mod.rs",
+        "builder/src/cluster/restore/begun/mod.rs",
         "RAISED_BY",
         "overlays/etcd/snapshot",
         "\nBUMP=",

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use self::begun::{interrupted_vow, new_vow, not_begun, refuse_repeated};
+use self::begun::{interrupted_vow, new_vow, not_begun, raised_by, refuse_repeated, skips};
 use self::members::{member_list, must_be_described, must_describe_what_nodes_know};
 use self::node::{ask, check};
 use self::steps::{facts_of_all, first_failure, on_each, stop};
@@ -33,9 +33,6 @@ const BEGINNING: Duration = Duration::from_mins(10);
 /// The bytes of a snapshot that a node with a slow card checks, restores and writes back in a second, at least.
 const SLOW_CARD: u64 = 2 << 20;
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// The number of revisions that a node skips when it restores a snapshot (`BUMP` of `overlays/etcd/snapshot`).
-const RAISED_BY: u64 = 1_000_000_000;
 
 /// A restored cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Clone, Debug, Serialize)]
@@ -69,7 +66,9 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     if interrupted.is_none() && !again {
         refuse_repeated(&report.cluster, (snapshot, &list), &known)?;
     }
-    let vow = interrupted.unwrap_or_else(|| new_vow(snapshot, now));
+    let vow =
+        interrupted.unwrap_or_else(|| new_vow(snapshot, now, skips(&report, snapshot, &known)));
+    let first = snapshot.revision.saturating_add(raised_by(&vow));
     let waiting = not_begun(&vow, members, &known, &report);
     for (member, facts) in &waiting {
         check(&member.name, facts, snapshot, &vow)?;
@@ -85,7 +84,7 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     operation.lock.must_be_kept()?;
     let before = operation.survey()?;
     let waiting: Vec<_> = waiting.into_iter().map(|(member, _)| member).collect();
-    if let Some(warning) = repeated_revisions(&before, &waiting, snapshot) {
+    if let Some(warning) = repeated_revisions(&before, &waiting, first) {
         operation.progress.note(&warning);
     }
     operation
@@ -104,7 +103,7 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     first_failure(on_each(access, &all, "start"))?;
     operation.progress.note("waiting until all members work");
     wait(operation, time_limit(snapshot.bytes.reveal().len()))?;
-    check_begun(&before, &operation.survey()?, snapshot)?;
+    check_begun(&before, &operation.survey()?, first)?;
     Ok(Restoration {
         format: 1,
         cluster: access.description.cluster.clone(),
@@ -169,18 +168,16 @@ fn must_be_of(cluster: &ClusterDescription, snapshot: &Snapshot) -> Result<()> {
 }
 
 /// Warns if clients may have seen revisions that the restored cluster uses again: those that are about to stop were restored before,
-/// after the snapshot was made. A watch that goes on behind these revisions misses changes, and etcd reports no error.
+/// after the snapshot was made, and their images always skip as many revisions. The restored cluster goes on from the `first` one. A
+/// watch that goes on behind these revisions misses changes, and etcd reports no error.
 fn repeated_revisions(
     before: &ClusterReport,
     waiting: &[&DescribedMember],
-    snapshot: &Snapshot,
+    first: u64,
 ) -> Option<String> {
     let members = waiting.iter();
     let revisions = members.filter_map(|member| before.member(&member.name)?.revision);
-    let (last, first) = (
-        revisions.max()?,
-        snapshot.revision.saturating_add(RAISED_BY),
-    );
+    let last = revisions.max()?;
     (last > first).then(|| {
         format!(
             "warning: clients may have seen revisions up to {last}, and the restored cluster goes on from {first}: restart those that \
@@ -190,18 +187,17 @@ fn repeated_revisions(
 }
 
 /// Refuses to report success unless each member shows that it has begun again: by the id of another cluster than before, or
-/// by a revision that the snapshot has only after a restore.
-fn check_begun(before: &ClusterReport, after: &ClusterReport, snapshot: &Snapshot) -> Result<()> {
+/// by a revision from the `first` one of the restored cluster on.
+fn check_begun(before: &ClusterReport, after: &ClusterReport, first: u64) -> Result<()> {
     let former: Vec<_> = before
         .members
         .iter()
         .filter_map(|it| it.cluster_id.as_ref())
         .collect();
-    let raised = snapshot.revision.saturating_add(RAISED_BY);
     let has_begun = |member: &MemberReport| {
         let id = member.cluster_id.as_ref().filter(|_| !former.is_empty());
         id.is_some_and(|id| !former.contains(&id))
-            || member.revision.is_some_and(|revision| revision >= raised)
+            || member.revision.is_some_and(|revision| revision >= first)
     };
     let Some(member) = after.members.iter().find(|member| !has_begun(member)) else {
         return Ok(());

@@ -26,6 +26,8 @@ pub(super) struct NodeFacts {
     pub(super) aside: u64,
     pub(super) etcd: String,
     pub(super) raises: bool,
+    /// Whether it skips as many revisions as a vow says. Older images always skip as many as the first time.
+    pub(super) raises_any: bool,
     /// The digest of the snapshot that it has received.
     pub(super) sha256: Option<String>,
     /// The new cluster that it would begin at the next start of etcd.
@@ -56,13 +58,13 @@ pub(super) struct Restored {
 impl Restored {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
-        let mut digits = |count| words.next().filter(|text| is_hexadecimal(text, count));
-        let (sha256, vow) = (digits(64)?.to_owned(), digits(16)?.to_owned());
+        let sha256 = words.next().filter(|text| is_hexadecimal(text, 64))?;
+        let vow = words.next().filter(|text| is_vow(text))?;
         let time = words.next()?.parse().ok()?;
         let members = words.next().filter(|text| is_list(text));
         Some(Self {
-            sha256,
-            vow,
+            sha256: sha256.to_owned(),
+            vow: vow.to_owned(),
             time,
             members: members.map(str::to_owned),
         })
@@ -89,6 +91,10 @@ pub(super) fn check(name: &str, facts: &NodeFacts, snapshot: &Snapshot, vow: &st
     if !facts.raises {
         let why = format!("etcdutl of etcd {} cannot raise revisions", facts.etcd);
         return refuse(why, "flash images with a newer etcd first");
+    }
+    if is_repeated(vow) && !facts.raises_any {
+        let why = "its image is too old for a cluster that was restored before".to_owned();
+        return refuse(why, "build its image again and flash it");
     }
     let is_prepared = facts.wanted.as_deref() == Some(vow);
     if facts.aside >= MOST_ASIDE && !is_prepared {
@@ -160,8 +166,9 @@ pub(super) fn parse(lines: &[String]) -> NodeFacts {
         aside: number("aside").unwrap_or_default(),
         etcd: value("etcd").unwrap_or_default(),
         raises: value("raises").is_some(),
+        raises_any: value("raises").as_deref() == Some("any"),
         sha256: digits("sha256", 64),
-        wanted: digits("wanted", 16),
+        wanted: value("wanted").filter(|text| is_vow(text)),
         members: urls("members"),
         others: urls("others"),
         url: urls("url").filter(|text| !text.contains(',')),
@@ -173,6 +180,18 @@ pub(super) fn parse(lines: &[String]) -> NodeFacts {
 fn is_list(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/[]=,".contains(c);
     text.chars().all(is_plain) && text.split(',').all(|member| member.contains("=http"))
+}
+
+/// Returns whether a text has the form of a vow: 16 hexadecimal digits, and how often to skip revisions if not once.
+fn is_vow(text: &str) -> bool {
+    let (digits, often) = text.split_once('-').unwrap_or((text, "1"));
+    let is_number = (1..10).contains(&often.len()) && often.bytes().all(|it| it.is_ascii_digit());
+    is_hexadecimal(digits, 16) && is_number
+}
+
+/// Returns whether a cluster with this vow skips revisions more than once.
+fn is_repeated(vow: &str) -> bool {
+    vow.contains('-')
 }
 
 /// Returns whether a text consists of this many hexadecimal digits in lower case.

@@ -1,5 +1,6 @@
 //! Tests of what nodes answer, and of the evidence of a restore.
 
+use super::begun::RAISED_BY;
 use super::node::{NodeFacts, Restored, parse};
 use super::*;
 
@@ -10,8 +11,8 @@ fn a_node_s_facts_are_read() {
         "free=921600",
         "replaced=20480",
         "etcd=3.5.16",
-        "raises=yes",
-        "wanted=00ff00ff00ff00ff",
+        "raises=any",
+        "wanted=00ff00ff00ff00ff-2",
         "members=etcd1=https://192.168.0.50:2380,etcd2=https://[fd00::51]:2380",
         "others=etcd1=https://192.168.0.50:2380",
         "url=etcd2=https://[fd00::51]:2380",
@@ -31,8 +32,9 @@ fn a_node_s_facts_are_read() {
         aside: 1,
         etcd: "3.5.16".to_owned(),
         raises: true,
+        raises_any: true,
         sha256: None,
-        wanted: Some("00ff00ff00ff00ff".to_owned()),
+        wanted: Some("00ff00ff00ff00ff-2".to_owned()),
         members: Some("etcd1=https://192.168.0.50:2380,etcd2=https://[fd00::51]:2380".to_owned()),
         others: Some("etcd1=https://192.168.0.50:2380".to_owned()),
         url: Some("etcd2=https://[fd00::51]:2380".to_owned()),
@@ -55,7 +57,14 @@ fn a_large_snapshot_gets_more_time() {
 
 #[test]
 fn an_answer_that_is_no_digest_is_ignored() {
-    for answer in ["$(reboot)", "ab", "00ff00ff00ff00f;", "00FF00FF00FF00FF"] {
+    for answer in [
+        "$(reboot)",
+        "ab",
+        "00ff00ff00ff00f;",
+        "00FF00FF00FF00FF",
+        "00ff00ff00ff00ff-",
+        "00ff00ff00ff00ff-+2",
+    ] {
         let lines = [
             format!("wanted={answer}"),
             format!("sha256={answer}"),
@@ -149,6 +158,8 @@ fn a_node_that_is_prepared_for_another_restore_needs_room() {
         outcome.map_err(|error| error.to_string())
     };
     outcome(&prepared("ab", 3), "1234").unwrap();
+    let old = "etcd1 cannot restore the snapshot: its image is too old for a cluster that was restored before";
+    assert_eq!(outcome(&prepared("ab", 3), "1234-2").unwrap_err(), old);
     let full = "etcd1 cannot restore the snapshot: its data partition has 100 MiB free, and 206 MiB are needed";
     assert_eq!(outcome(&prepared("cd", 0), "5678").unwrap_err(), full);
     let many = "etcd1 cannot restore the snapshot: it has set aside 3 sets of data already";
@@ -216,7 +227,6 @@ pub(super) fn snapshot() -> Snapshot {
 
 #[test]
 fn success_needs_another_cluster_or_a_raised_revision() {
-    let snapshot = snapshot();
     let report = |id: Option<&str>, revision: u64| {
         let member = MemberReport {
             cluster_id: id.map(str::to_owned),
@@ -226,7 +236,11 @@ fn success_needs_another_cluster_or_a_raised_revision() {
         super::super::assess::assess("main", vec![member], &[])
     };
     let check = |before: Option<&str>, id: &str, revision: u64| {
-        check_begun(&report(before, 50), &report(Some(id), revision), &snapshot)
+        check_begun(
+            &report(before, 50),
+            &report(Some(id), revision),
+            9 + RAISED_BY,
+        )
     };
     check(Some("a"), "b", 9).unwrap();
     check(None, "a", 9 + RAISED_BY).unwrap();
@@ -240,10 +254,9 @@ fn success_needs_another_cluster_or_a_raised_revision() {
     }
 }
 
-/// The cluster is restored a second time, from the same snapshot or an older one.
+/// The cluster is restored a second time, from the same snapshot or an older one, and its images are of an earlier version.
 #[test]
 fn revisions_that_clients_may_have_seen_are_not_used_again_in_silence() {
-    let snapshot = snapshot();
     let member = |name: &str| DescribedMember {
         name: name.to_owned(),
         address: [192, 168, 0, 50].into(),
@@ -256,7 +269,7 @@ fn revisions_that_clients_may_have_seen_are_not_used_again_in_silence() {
         let seen = ["etcd1", "etcd2"].into_iter().zip(revisions).map(seen);
         let before = super::super::assess::assess("main", seen.collect(), &[]);
         // The second one has begun again already.
-        repeated_revisions(&before, &[&member("etcd1")], &snapshot)
+        repeated_revisions(&before, &[&member("etcd1")], 9 + RAISED_BY)
     };
     assert_eq!(warned([None, Some(99 + RAISED_BY)]), None);
     assert_eq!(warned([Some(50), None]), None);

@@ -11,10 +11,41 @@ use crate::failure::Kind;
 use crate::snapshot::Snapshot;
 use crate::{date, hex};
 
-/// Returns a vow for a new cluster, by which it differs from all others.
-pub(super) fn new_vow(snapshot: &Snapshot, now: i64) -> String {
+/// The number of revisions that a node skips at a time when it restores a snapshot (`BUMP` of `overlays/etcd/snapshot`).
+pub(super) const RAISED_BY: u64 = 1_000_000_000;
+
+/// Returns a vow for a new cluster, by which it differs from all others. It ends in how `often` to skip revisions, if not once.
+pub(super) fn new_vow(snapshot: &Snapshot, now: i64, often: u64) -> String {
     let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
-    hex::encode(&digest[..8])
+    let vow = hex::encode(&digest[..8]);
+    match often {
+        1 => vow,
+        _ => format!("{vow}-{often}"),
+    }
+}
+
+/// Returns how many revisions a cluster with this vow skips.
+pub(super) fn raised_by(vow: &str) -> u64 {
+    let often = vow
+        .split_once('-')
+        .and_then(|(_, often)| often.parse().ok());
+    RAISED_BY.saturating_mul(often.unwrap_or(1))
+}
+
+/// Returns how often to skip revisions, so that the restored cluster goes on above all that clients have seen: one that was
+/// restored before has used those above an older snapshot already. Older images always skip once.
+pub(super) fn skips(report: &ClusterReport, snapshot: &Snapshot, known: &[NodeFacts]) -> u64 {
+    if !known.iter().all(|facts| facts.raises_any) {
+        return 1;
+    }
+    let seen = report.members.iter().filter_map(|it| it.revision);
+    let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
+    // If no member answers, this many revisions have been used at least.
+    let former = restored.map(|it| raised_by(&it.vow));
+    let last = seen.chain(former).max().unwrap_or_default();
+    let ahead = last.saturating_sub(snapshot.revision);
+    // The members may serve until they are stopped.
+    ahead.saturating_add(RAISED_BY / 2) / RAISED_BY + 1
 }
 
 /// Returns the vow of an interrupted restore of the same snapshot, which this command then continues. The restore must have the

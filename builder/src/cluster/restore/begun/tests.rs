@@ -49,9 +49,43 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
     // Another list of members is another cluster.
     let other = "etcd1=https://192.168.0.50:2380";
     assert_eq!(interrupted_vow((&snapshot, other), &known, false), None);
-    let new = new_vow(&snapshot, 7);
+    let new = new_vow(&snapshot, 7, 1);
     assert_eq!(new.len(), 16);
-    assert_ne!(new, new_vow(&snapshot, 8));
+    assert_ne!(new, new_vow(&snapshot, 8, 1));
+}
+
+#[test]
+fn a_cluster_that_is_restored_once_more_goes_on_above_its_revisions() {
+    let snapshot = snapshot();
+    let able = |facts: NodeFacts| NodeFacts {
+        raises_any: true,
+        ..facts
+    };
+    let often = |revision: Option<u64>, known: &[NodeFacts]| {
+        let member = MemberReport {
+            revision,
+            ..MemberReport::new("etcd1", None)
+        };
+        skips(&assess("main", vec![member], &[]), &snapshot, known)
+    };
+    let new = || able(NodeFacts::default());
+    assert_eq!(often(Some(50), &[new()]), 1);
+    assert_eq!(often(None, &[new()]), 1);
+    // It was restored before.
+    assert_eq!(often(Some(RAISED_BY + 50), &[new()]), 2);
+    assert_eq!(often(Some(2 * RAISED_BY + 50), &[new()]), 3);
+    // It may serve until it stops.
+    assert_eq!(often(Some(RAISED_BY - 50), &[new()]), 2);
+    // No member answers.
+    let known = [new(), able(restored("cd", "2222-2", 20))];
+    assert_eq!(often(None, &known), 3);
+    // One of the images is older.
+    let known = [new(), restored("cd", "2222", 20)];
+    assert_eq!(often(Some(RAISED_BY + 50), &known), 1);
+    let vow = new_vow(&snapshot, 7, 2);
+    assert!(vow.ends_with("-2"), "{vow}");
+    assert_eq!(raised_by(&vow), 2 * RAISED_BY);
+    assert_eq!(raised_by(&new_vow(&snapshot, 7, 1)), RAISED_BY);
 }
 
 /// The first two nodes have begun, and serve clients.
