@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::begun::{interrupted_vow, new_vow, not_begun, raised_by, refuse_repeated, skips};
 use self::members::{member_list, must_be_described, must_describe_what_nodes_know};
 use self::node::{ask, check};
-use self::steps::{facts_of_all, first_failure, on_each, stop};
+use self::steps::{facts_of_all, first_failure, must_be_ours, on_each, stop};
 use super::access::Access;
 use super::catch_up;
 use super::operation::Operation;
@@ -104,6 +104,7 @@ pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> R
     operation.progress.note("waiting until all members work");
     wait(operation, time_limit(snapshot.bytes.reveal().len()))?;
     check_begun(&before, &operation.survey()?, first)?;
+    must_be_ours(access, &waiting, &vow)?;
     Ok(Restoration {
         format: 1,
         cluster: access.description.cluster.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::super::access::Access;
+use super::begun::is_of_another;
 use super::node::{NodeFacts, ask, parse};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
@@ -57,6 +58,26 @@ pub(super) fn stop(access: &Access, members: &[&DescribedMember], is_prepared: b
         ),
     };
     Err(Kind::Unhealthy.error(error.to_string(), hint))
+}
+
+/// Refuses to report success if another command has restored another snapshot meanwhile: without a majority, no lock keeps two
+/// commands apart.
+pub(super) fn must_be_ours(access: &Access, members: &[&DescribedMember], vow: &str) -> Result<()> {
+    let answers = on_each(access, members, "facts");
+    let is_other = |answer: &Result<Vec<String>>| {
+        let lines = answer.as_ref();
+        lines.is_ok_and(|lines| is_of_another(&parse(lines), vow))
+    };
+    let mut asked = members.iter().zip(&answers);
+    let Some((member, _)) = asked.find(|(_, answer)| is_other(answer)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{} begins with the snapshot of another command, which ran at the same time",
+        member.name
+    );
+    let hint = "look at the cluster with `etcd-image cluster status`, and agree with the other operator about the snapshot";
+    Err(Kind::Refused.error(message, hint))
 }
 
 /// Fails with the first failure of a node, if there is one.

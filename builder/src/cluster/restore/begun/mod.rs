@@ -95,6 +95,13 @@ fn has_begun(facts: &NodeFacts, vow: &str) -> bool {
     facts.restored.as_ref().is_some_and(|it| it.vow == vow)
 }
 
+/// Returns whether a node has begun with another vow than this one, or is about to: that of a command that ran at the same time.
+pub(super) fn is_of_another(facts: &NodeFacts, vow: &str) -> bool {
+    let restored = facts.restored.as_ref().map(|it| it.vow.as_str());
+    let own = facts.wanted.as_deref().or(restored);
+    own.is_some_and(|own| own != vow)
+}
+
 /// Returns the nodes that are not in the new cluster yet. Nodes that are in it are not stopped: they may have been serving since
 /// the interrupted command. This includes nodes that joined later, for example after losing their card.
 pub(super) fn not_begun<'a>(

@@ -118,6 +118,21 @@ fn a_restore_that_some_nodes_have_begun_is_not_continued_if_it_is_wanted_again()
     }
 }
 
+/// No member answered, and neither command had a lock.
+#[test]
+fn a_node_that_begins_with_the_snapshot_of_another_command_is_noticed() {
+    let prepared = NodeFacts {
+        wanted: Some("3333".to_owned()),
+        ..restored("ab", "2222", 20)
+    };
+    assert!(is_of_another(&prepared, "2222"));
+    assert!(!is_of_another(&prepared, "3333"));
+    assert!(is_of_another(&restored("ab", "2222", 20), "3333"));
+    assert!(!is_of_another(&restored("ab", "2222", 20), "2222"));
+    // It has lost its card.
+    assert!(!is_of_another(&NodeFacts::default(), "2222"));
+}
+
 /// Power was lost before the last node was prepared: the others have begun, and forgotten what they received.
 #[test]
 fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
