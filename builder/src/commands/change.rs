@@ -176,10 +176,16 @@ impl<'a> ChangeContext<'a> {
 
     /// Builds the image of a node, unless the node runs already.
     pub(super) fn build_unless_it_runs(&self, name: &str) -> Result<Option<PathBuf>> {
-        match self.access()?.is_running(name) {
-            true => Ok(None),
-            false => self.build(name).map(Some),
+        if !self.access()?.is_running(name) {
+            return self.build(name).map(Some);
         }
+        if !self.report()?.is_well(name) {
+            self.note(&format!(
+                "a board answers at the address of {name} and is taken for the new one; if it is a former one, which hangs, switch it \
+                 off, then run the command again"
+            ));
+        }
+        Ok(None)
     }
 
     fn build(&self, name: &str) -> Result<PathBuf> {

@@ -196,12 +196,6 @@ impl ChangeContext<'_> {
         report.can_spare(&name)?;
         report.can_admit(&name, None)?;
         let image = self.build_unless_it_runs(&name)?;
-        if image.is_none() {
-            self.note(&format!(
-                "a board answers as {name} and is taken for the new one; if it is the former one, which hangs, switch it off, then run \
-                 the command again"
-            ));
-        }
         self.finish(name, None, image, wait)
     }
 
