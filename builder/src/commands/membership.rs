@@ -69,10 +69,13 @@ pub(super) fn remove(
     let leaver = report.leaver(&name);
     let address = change.access()?.described(&name).or(change.written(&name)?);
     if leaver.is_none() && address.is_none() && report.is_known() {
-        return match change.access()?.was_built(&name) {
-            true => change.has_left(name, &report),
-            false => Err(no_member(&name, &report)),
-        };
+        if !change.access()?.was_built(&name) {
+            return Err(no_member(&name, &report));
+        }
+        // An interrupted command may have left the others with the list that admits it.
+        let handed = change.hand_out(None)?;
+        cluster::must_not_list(&change.access()?, &name, &handed, report.clone(), now)?;
+        return change.has_left(name, &report);
     }
     let access = change.access()?;
     match &leaver {
