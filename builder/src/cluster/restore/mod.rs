@@ -25,10 +25,7 @@ use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
 use crate::snapshot::Snapshot;
 
-/// How long a node may take to receive a snapshot over a slow network.
-const UPLOAD: Duration = Duration::from_hours(1);
-
-/// How long all members may take until they work, besides the time for the snapshot.
+/// How long a step may take on the nodes, besides the time for the snapshot.
 const BEGINNING: Duration = Duration::from_mins(10);
 /// The bytes of a snapshot that a node with a slow card checks, restores and writes back in a second, at least.
 const SLOW_CARD: u64 = 2 << 20;
@@ -119,14 +116,9 @@ fn send(operation: &Operation<'_>, member: &DescribedMember, snapshot: &Snapshot
     let note = format!("{} receives the snapshot", member.name);
     operation.progress.note(&note);
     let words = format!("take {}", snapshot.sha256);
-    ask(
-        operation.access,
-        member,
-        &words,
-        snapshot.bytes.reveal(),
-        UPLOAD,
-    )
-    .map(drop)
+    let bytes = snapshot.bytes.reveal();
+    let limit = time_limit(bytes.len());
+    ask(operation.access, member, &words, bytes, limit).map(drop)
 }
 
 /// Refuses to begin if one side rejects the other's certificate: nobody would notice whether the members work again.
@@ -215,8 +207,8 @@ fn check_begun(before: &ClusterReport, after: &ClusterReport, first: u64) -> Res
     Err(Kind::Unhealthy.error(message, hint))
 }
 
-/// Returns how long all members may take to begin with a snapshot of this many bytes. A command that ends earlier and is run again
-/// would stop those that are about to begin.
+/// Returns how long all members may take to begin with a snapshot of this many bytes, and a node to keep it once it has arrived. A
+/// command that ends earlier and is run again would stop those that are about to begin.
 fn time_limit(bytes: usize) -> Duration {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     BEGINNING + Duration::from_secs(bytes / SLOW_CARD)
