@@ -96,3 +96,44 @@ fn a_network_that_nothing_configures() {
         ],
     );
 }
+
+#[test]
+fn an_interface_that_has_another_name() {
+    let sound = Sound::of("raspios-trixie");
+    let links = "/etc/systemd/network";
+    let new = "(`interface` in [network] is the new name)";
+    sound.shows(
+        |it| {
+            let path = format!("{links}/10-lan.link");
+            it.write(&path, "[Match]\nOriginalName=eth*\n\n[Link]\nName=lan0\n");
+        },
+        &[&format!("{links}/10-lan.link renames eth0 to lan0 {new}")],
+    );
+    sound.shows(
+        |it| {
+            let rule = "SUBSYSTEM==\"net\", ACTION==\"add\", KERNEL==\"eth0\", NAME=\"lan0\"\n";
+            it.write("/etc/udev/rules.d/70-net.rules", rule);
+        },
+        &[&format!(
+            "/etc/udev/rules.d/70-net.rules renames eth0 to lan0 {new}"
+        )],
+    );
+    let by_place = "[Match]\nOriginalName=*\n\n[Link]\nNamePolicy=keep kernel onboard path\n";
+    let own = "/usr/lib/systemd/network/99-default.link";
+    // The base masks this file.
+    sound.shows(
+        |it| {
+            it.write(own, by_place);
+        },
+        &[],
+    );
+    sound.shows(
+        |it| {
+            it.write(own, by_place)
+                .remove(&format!("{links}/99-default.link"));
+        },
+        &[&format!(
+            "{own} renames eth0 after its place on the board, for example to end0 {new}"
+        )],
+    );
+}

@@ -2,8 +2,8 @@
 
 use crate::ssh_patterns::is_like;
 
-/// The settings of a file, each with its section.
-fn settings(text: &str) -> Vec<(&str, &str, &str)> {
+/// Returns the settings of a file, each with its section.
+pub(super) fn settings(text: &str) -> Vec<(&str, &str, &str)> {
     let mut section = "";
     let mut found = Vec::new();
     for line in text.lines().map(str::trim) {

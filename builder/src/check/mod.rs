@@ -10,6 +10,7 @@ mod files;
 mod findings;
 mod firmware;
 mod identity;
+mod interface_name;
 mod kernel;
 mod login;
 mod managed;
@@ -21,6 +22,7 @@ mod sshd_config;
 mod sshd_keywords;
 mod system;
 mod tree;
+mod udev_rule;
 mod unit;
 mod units;
 
@@ -78,6 +80,7 @@ fn check_root(
     units::check(system)?;
     etcd::check(system)?;
     network::check(system)?;
+    interface_name::check(&commands, system)?;
     login::check(system)?;
     sshd::check(system)
 }

@@ -52,9 +52,7 @@ fn check_profile(path: &str, system: &mut NodeSystem<'_>) -> Result<()> {
         format!("NetworkManager ignores {path}: only root may read it"),
     );
     let profile = system.root.text(path)?.unwrap_or_default();
-    // A VLAN's own interface is made by NetworkManager; that below it must exist.
-    let named = |key: &str| profile.lines().find_map(|line| line.strip_prefix(key));
-    let interface = named("parent=").or_else(|| named("interface-name="));
+    let interface = interface_of(&profile);
     let addresses = profile
         .lines()
         .filter_map(|line| line.strip_prefix("address")?.split_once('='));
@@ -75,13 +73,20 @@ fn check_profile(path: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     }
     if let Some(interface) = interface {
         system.expect(
-            rules::is_interface(interface.trim()),
+            rules::is_interface(interface),
             format!("{path} is for the interface {interface}, which nothing creates on the node"),
         );
-        check_ifupdown(interface.trim(), system)?;
-        check_unmanaged(interface.trim(), system)?;
+        check_ifupdown(interface, system)?;
+        check_unmanaged(interface, system)?;
     }
     Ok(())
+}
+
+/// Returns the interface of a connection profile that must exist: `NetworkManager` makes that of a VLAN, not the one below it.
+pub(super) fn interface_of(profile: &str) -> Option<&str> {
+    let named = |key: &str| profile.lines().find_map(|line| line.strip_prefix(key));
+    let interface = named("parent=").or_else(|| named("interface-name="));
+    interface.map(str::trim)
 }
 
 /// Reports interfaces(5) that takes the interface away from `NetworkManager`.

@@ -11,6 +11,9 @@ const LINK_LIMIT: u32 = 40;
 /// The largest file that is read. Configuration is much smaller; dpkg's records of a desktop have a few megabytes.
 const TEXT_LIMIT: u64 = 8 << 20;
 
+/// The places of configuration files, those of the owner first.
+const LAYERS: [&str; 3] = ["/etc", "/usr/local/lib", "/usr/lib"];
+
 /// A file system open for checks. It caches lookups, since most paths share their first directories.
 pub(super) struct Tree<'a> {
     fs: &'a mut dyn ReadFs,
@@ -124,6 +127,31 @@ impl<'a> Tree<'a> {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// Returns the paths and texts of the configuration files in a directory of this name, in the order of their names. A file hides
+    /// those of the same name in later places; an empty one, or a link to /dev/null, does nothing else.
+    pub(super) fn configuration(
+        &mut self,
+        directory: &str,
+        ending: &str,
+    ) -> Result<Vec<(String, String)>> {
+        let mut paths = BTreeMap::new();
+        for layer in LAYERS {
+            let folder = format!("{layer}/{directory}");
+            for name in self.names(&folder)? {
+                let path = format!("{folder}/{name}");
+                if name.ends_with(ending) {
+                    paths.entry(name).or_insert(path);
+                }
+            }
+        }
+        let mut files = Vec::new();
+        for path in paths.into_values() {
+            let text = self.text(&path)?.unwrap_or_default();
+            files.push((path, text));
+        }
+        Ok(files)
     }
 
     /// Returns the target if the path itself is a symbolic link.

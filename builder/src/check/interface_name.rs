@@ -1,0 +1,226 @@
+//! Whether the network interfaces have the names for which the node has settings: udev may give them others than the kernel
+//! (systemd.link(5), udev(7)).
+
+use anyhow::Result;
+
+use super::managed::settings;
+use super::network;
+use super::partitions::argument;
+use super::system::NodeSystem;
+use super::udev_rule;
+use crate::description::FileRole;
+use crate::inspect::Volume;
+use crate::ssh_patterns::is_like;
+
+/// The policies by which udev names an interface after its place on the board or its address.
+const BY_PLACE: [&str; 4] = ["onboard", "slot", "path", "mac"];
+
+/// A file's section, key and value.
+type LinkSetting<'t> = (&'t str, &'t str, &'t str);
+
+/// The files of the image that can change the names of interfaces, each with its path.
+struct Naming {
+    rules: Vec<(String, String)>,
+    links: Vec<(String, String)>,
+    /// Whether every board's kernel is told to keep its own names. `Name=` and rules apply all the same.
+    is_plain: bool,
+}
+
+/// Checks that the interface of every connection profile exists under its name.
+pub(super) fn check(commands: &[String], system: &mut NodeSystem<'_>) -> Result<()> {
+    let is_plain = |arguments: &String| {
+        argument(arguments, "net.ifnames")
+            .is_some_and(|it| ["0", "no", "false", "off"].contains(&it))
+    };
+    let naming = Naming {
+        rules: system.root.configuration("udev/rules.d", ".rules")?,
+        links: system.root.configuration("systemd/network", ".link")?,
+        is_plain: commands.iter().all(is_plain),
+    };
+    let node = system.node;
+    for file in &node.files {
+        if file.role != Some(FileRole::Network) || file.partition != Volume::Root {
+            continue;
+        }
+        let profile = system.root.text(&file.path)?.unwrap_or_default();
+        let fault = network::interface_of(&profile).and_then(|interface| naming.fault(interface));
+        if let Some(fault) = fault {
+            system.add(fault);
+        }
+    }
+    Ok(())
+}
+
+impl Naming {
+    /// Returns why no interface has this name, if that is certain.
+    fn fault(&self, interface: &str) -> Option<String> {
+        if is_of_kernel(interface) {
+            self.renaming(interface)
+        } else if interface.starts_with("en") && !self.gives(interface) {
+            Some(format!(
+                "no interface is called {interface}: the base keeps the names of the kernel, such as eth0 (`interface` in [network])"
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Returns what gives the interface another name than the kernel's.
+    fn renaming(&self, interface: &str) -> Option<String> {
+        let renamed = |path: &str, name: &str| {
+            (name != interface).then(|| {
+                format!("{path} renames {interface} to {name} (`interface` in [network] is the new name)")
+            })
+        };
+        if let Some((path, name)) = self.by_rule(interface) {
+            return renamed(path, &name);
+        }
+        let links = self.links.iter().map(|(path, text)| (path, settings(text)));
+        let mut links = links.filter(|(_, settings)| is_for(settings, interface));
+        let (path, settings) = links.next()?;
+        let is_by_place = !self.is_plain && interface.starts_with("eth") && is_by_place(&settings);
+        match value(&settings, "Name") {
+            _ if is_by_place => Some(format!(
+                "{path} renames {interface} after its place on the board, for example to end0 (`interface` in [network] is the new name)"
+            )),
+            Some(name) if !name.is_empty() => renamed(path, name),
+            _ => None,
+        }
+    }
+
+    /// Returns the last rule that certainly names the interface, and the name.
+    fn by_rule(&self, interface: &str) -> Option<(&str, String)> {
+        let mut found = None;
+        // With jumps, a rule may be skipped.
+        for (path, text) in self
+            .rules
+            .iter()
+            .filter(|(_, text)| !text.contains("GOTO="))
+        {
+            for rule in text.replace("\\\n", " ").lines() {
+                if let Some(name) = udev_rule::name(rule, interface) {
+                    found = Some((path.as_str(), name));
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns whether something may give an interface this name.
+    fn gives(&self, interface: &str) -> bool {
+        let mut all = self.rules.iter().chain(&self.links);
+        let by_place = |(_, text): &(String, String)| {
+            let settings = settings(text);
+            let is_virtual = settings.iter().any(|(_, key, _)| *key == "Kind");
+            !is_virtual && is_by_place(&settings)
+        };
+        let is_by_place = !self.is_plain && self.links.iter().any(by_place);
+        is_by_place || all.any(|(_, text)| text.contains(interface))
+    }
+}
+
+/// Returns whether the kernel itself gives such a name to an interface of a board.
+fn is_of_kernel(interface: &str) -> bool {
+    let mut kinds = ["eth", "wlan"].into_iter();
+    let number = kinds.find_map(|kind| interface.strip_prefix(kind));
+    number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Returns the last value of a key in the section of a link.
+fn value<'t>(settings: &[LinkSetting<'t>], name: &str) -> Option<&'t str> {
+    let mut last_first = settings.iter().rev();
+    let found = last_first.find(|(section, key, _)| *section == "Link" && *key == name)?;
+    Some(found.2)
+}
+
+fn is_by_place(settings: &[LinkSetting<'_>]) -> bool {
+    let policies = value(settings, "NamePolicy").unwrap_or_default();
+    policies.split_whitespace().any(|it| BY_PLACE.contains(&it))
+}
+
+/// Returns whether a link file is certainly for the interface. Some conditions depend on the board, which is not known.
+fn is_for(settings: &[LinkSetting<'_>], interface: &str) -> bool {
+    let kind = match interface.starts_with("wl") {
+        true => "wlan",
+        false => "ether",
+    };
+    let all = settings.iter();
+    let conditions: Vec<_> = all.filter(|(section, ..)| *section == "Match").collect();
+    let holds = |(_, key, patterns): &LinkSetting<'_>| match *key {
+        "OriginalName" => is_among(patterns, interface),
+        "Type" => is_among(patterns, kind),
+        _ => false,
+    };
+    // udev ignores a file without conditions.
+    !conditions.is_empty() && conditions.into_iter().all(holds)
+}
+
+/// Returns whether a list of patterns contains the name; a leading `!` excludes what the list contains.
+fn is_among(patterns: &str, name: &str) -> bool {
+    let listed = patterns.strip_prefix('!');
+    let mut all = listed.unwrap_or(patterns).split_whitespace();
+    all.any(|pattern| is_like(pattern, name)) == listed.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naming(rule: &str, link: &str, is_plain: bool) -> Naming {
+        let file = |path: &str, text: &str| vec![(path.to_owned(), text.to_owned())];
+        Naming {
+            rules: file("RULE", rule),
+            links: file("LINK", link),
+            is_plain,
+        }
+    }
+
+    #[test]
+    fn an_interface_has_the_name_of_the_first_link_file_for_it() {
+        let by_place = "[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel path\n";
+        for (link, is_plain, is_fault) in [
+            (by_place, false, true),
+            (by_place, true, false),
+            (
+                "[Match]\nOriginalName=eth*\n[Link]\nName=lan0\n",
+                true,
+                true,
+            ),
+            (
+                "[Match]\nOriginalName=eth0\n[Link]\nName=eth0\n",
+                false,
+                false,
+            ),
+            (
+                "[Match]\nOriginalName=!eth*\n[Link]\nName=lan0\n",
+                false,
+                false,
+            ),
+            ("[Match]\nType=wlan\n[Link]\nName=lan0\n", false, false),
+            (
+                "[Match]\nMACAddress=b8:27:eb:00:00:01\n[Link]\nName=lan0\n",
+                false,
+                false,
+            ),
+            ("[Link]\nName=lan0\n", false, false),
+            ("", false, false),
+        ] {
+            let fault = naming("", link, is_plain).fault("eth0");
+            assert_eq!(fault.is_some(), is_fault, "{link}: {fault:?}");
+        }
+        let kept = naming("KERNEL==\"eth0\", NAME=\"eth0\"", by_place, false);
+        assert_eq!(kept.fault("eth0"), None);
+    }
+
+    #[test]
+    fn a_name_after_the_place_needs_something_that_gives_it() {
+        let by_place = "[Match]\nOriginalName=*\n[Link]\nNamePolicy=onboard\n";
+        assert_eq!(naming("", by_place, false).fault("end0"), None);
+        assert!(naming("", by_place, true).fault("end0").is_some());
+        let of_bridges = "[Match]\nKind=bridge\n[Link]\nNamePolicy=onboard\n";
+        assert!(naming("", of_bridges, false).fault("end0").is_some());
+        let own = "ATTR{address}==\"b8:27:eb:1:2:3\", NAME=\"end0\"";
+        assert_eq!(naming(own, "", true).fault("end0"), None);
+        assert_eq!(naming("", "", true).fault("lan0"), None);
+    }
+}
