@@ -207,6 +207,31 @@ fn a_boot_that_leads_elsewhere() {
 }
 
 #[test]
+fn modules_that_are_kept_from_loading() {
+    let sound = Sound::of("raspios-trixie");
+    let path = "/etc/modprobe.d/own.conf";
+    let text = "blacklist genet\nblacklist brcmfmac\ninstall vfat /bin/false\nblacklist overlay\n";
+    let modules = "kernel/drivers/net/ethernet/broadcom/genet/genet.ko.xz:\nkernel/fs/fat/vfat.ko.xz: kernel/fs/fat/fat.ko.xz\n";
+    sound.shows(
+        |it| {
+            it.write(path, text)
+                .write("/usr/lib/modules/6.12.0/modules.dep", modules);
+        },
+        &[
+            "/etc/modprobe.d/own.conf says `blacklist genet`: the kernel would not load genet, which the node needs",
+            "/etc/modprobe.d/own.conf says `install vfat /bin/false`: the kernel would not load vfat, which the node needs",
+        ],
+    );
+    // Nothing keeps a kernel from using drivers that are built into it.
+    sound.shows(
+        |it| {
+            it.write(path, text);
+        },
+        &[],
+    );
+}
+
+#[test]
 fn a_kernel_that_ubuntu_core_names() {
     let sound = Sound::of("ubuntu-core-24");
     sound.shows(|_| (), &[]);

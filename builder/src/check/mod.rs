@@ -14,6 +14,7 @@ mod interface_name;
 mod kernel;
 mod login;
 mod managed;
+mod modules;
 mod network;
 mod partition_name;
 mod partitions;
@@ -81,6 +82,7 @@ fn check_root(
     etcd::check(system)?;
     network::check(system)?;
     interface_name::check(&commands, system)?;
+    modules::check(system)?;
     login::check(system)?;
     sshd::check(system)
 }

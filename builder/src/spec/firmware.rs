@@ -34,10 +34,13 @@ pub(crate) fn is_rescue(argument: &str) -> bool {
 /// Returns the module that a node needs and that this argument of the kernel excludes.
 pub(crate) fn needed_module(argument: &str) -> Option<&str> {
     let (name, list) = argument.split_once('=')?;
-    let mut modules = list
-        .split(',')
-        .filter(|module| contains(MODULES, &module.replace('-', "_")));
+    let mut modules = list.split(',').filter(|module| is_needed(module));
     modules.next().filter(|_| WITHOUT_MODULES.contains(&name))
+}
+
+/// Returns whether a node with a wired interface needs the module.
+pub(crate) fn is_needed(module: &str) -> bool {
+    contains(MODULES, &module.replace('-', "_"))
 }
 
 /// Reads the table.
