@@ -1,6 +1,7 @@
 //! Checks that `verify` finds units and network settings that do not take effect.
 
 use crate::support::broken::Sound;
+use crate::support::scene::Scene;
 
 #[test]
 fn units_that_do_not_start() {
@@ -40,6 +41,38 @@ fn units_that_do_not_start() {
             "etcd.service runs as user `etcd`, whom /etc/passwd does not name",
             "etcd.service runs as group `etcd`, which /etc/group does not name",
         ],
+    );
+}
+
+#[test]
+fn units_of_the_system_that_are_masked() {
+    let sound = Sound::of("raspios-trixie");
+    sound.shows(
+        |it| {
+            it.link("/etc/systemd/system/systemd-udevd.service", "/dev/null")
+                .link("/etc/systemd/system/dbus.service", "/dev/null")
+                .link("/etc/systemd/system/wpa_supplicant.service", "/dev/null");
+        },
+        &[
+            "/etc/systemd/system/dbus.service masks dbus.service",
+            "/etc/systemd/system/systemd-udevd.service masks systemd-udevd.service",
+        ],
+    );
+    let scene = Scene::with("raspios-trixie");
+    let wifi = "[network.wifi]\nssid = \"home\"\npassword = \"correct horse\"\ncountry = \"DE\"\n";
+    scene.file("cluster.toml", wifi);
+    Sound::built_in(scene).shows(
+        |it| {
+            it.link("/etc/systemd/system/wpa_supplicant.service", "/dev/null");
+        },
+        &["/etc/systemd/system/wpa_supplicant.service masks wpa_supplicant.service"],
+    );
+    let ubuntu = Sound::of("ubuntu-server-24.04");
+    ubuntu.shows(
+        |it| {
+            it.link("/etc/systemd/system/cloud-init-local.service", "/dev/null");
+        },
+        &["/etc/systemd/system/cloud-init-local.service masks cloud-init-local.service"],
     );
 }
 

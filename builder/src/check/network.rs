@@ -12,6 +12,12 @@ const NETWORK_MANAGER: &str = "NetworkManager.service";
 const NETWORKD: &str = "systemd-networkd.service";
 /// The program that lets systemd start cloud-init at boot.
 const CLOUD_INIT_GENERATOR: &str = "/usr/lib/systemd/system-generators/cloud-init-generator";
+/// The units that run cloud-init, of which each release has some.
+const CLOUD_INIT_UNITS: [&str; 3] = [
+    "cloud-init.target",
+    "cloud-init-local.service",
+    "cloud-init-main.service",
+];
 /// The file that disables cloud-init.
 const CLOUD_INIT_OFF: &str = "/etc/cloud/cloud-init.disabled";
 
@@ -27,6 +33,10 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
         Some(_) => {
             check_no_cloud_init(system)?;
             units::started(NETWORK_MANAGER, system)?;
+            // iwd may take its place.
+            if node.network.wifi && !units::is_enabled("iwd.service", &mut system.root)? {
+                units::unmasked("wpa_supplicant.service", system)?;
+            }
             let files = node.files.iter();
             for file in files.filter(|file| file.role == Some(FileRole::Network)) {
                 check_profile(&file.path, system)?;
@@ -155,6 +165,9 @@ fn check_cloud_init(system: &mut NodeSystem<'_>) -> Result<()> {
         !is_off,
         format!("{CLOUD_INIT_OFF} exists: cloud-init would not set the node's address"),
     );
+    for name in CLOUD_INIT_UNITS {
+        units::unmasked(name, system)?;
+    }
     for program in ["/usr/bin/cloud-init", "/usr/sbin/netplan"] {
         let is_there = system.root.is_program(program)?;
         system.expect(

@@ -29,12 +29,23 @@ const OWN: [&str; 5] = [
     "etcd-node-provision",
 ];
 
+/// Units of the system without which no node works. A base that was made from the files of a container masks some of them.
+const OF_SYSTEM: [&str; 4] = [
+    "dbus.service",
+    "systemd-tmpfiles-setup.service",
+    "systemd-udev-trigger.service",
+    "systemd-udevd.service",
+];
+
 /// Directories whose content only a running system has.
 const RUNTIME: [&str; 5] = ["/run/", "/proc/", "/sys/", "/dev/", "/tmp/"];
 
 pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     let node = system.node;
     check_default(system)?;
+    for name in OF_SYSTEM {
+        unmasked(name, system)?;
+    }
     let own: Vec<&str> = node.files.iter().filter_map(own_unit).collect();
     for name in &own {
         if has_timer(name, &own) {
@@ -106,6 +117,15 @@ pub(super) fn started(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
         system.add(format!("no target starts {name}"));
     }
     startable(name, system)
+}
+
+/// Checks that nothing masks a unit, which the image need not have.
+pub(super) fn unmasked(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
+    let unit = find(name, &mut system.root)?;
+    if let Unit::Masked(_) = unit {
+        refuse(name, &unit, system.findings);
+    }
+    Ok(())
 }
 
 /// Checks that a unit can start: its file, its programs, its users and what it requires.
