@@ -77,6 +77,20 @@ fn units_of_the_system_that_are_masked() {
 }
 
 #[test]
+fn time_servers_that_nothing_asks() {
+    let sound = Sound::of("raspios-trixie");
+    sound.shows(
+        |it| {
+            let description = "/usr/local/lib/etcd-node/node.json";
+            let servers = "/etc/systemd/timesyncd.conf.d/etcd-node.conf";
+            it.edit(description, "/etc/sysctl.d/90-etcd-node.conf", servers);
+            it.remove("/etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service");
+        },
+        &["no target starts systemd-timesyncd.service, which asks the node's time servers"],
+    );
+}
+
+#[test]
 fn a_network_that_nothing_configures() {
     let sound = Sound::of("raspios-trixie");
     let profile = "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection";

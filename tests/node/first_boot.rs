@@ -1,7 +1,9 @@
 //! Checks that only first-boot services that would undo or block a node are disabled, as each release needs it.
 
+use crate::support::checker::Disk;
 use crate::support::node::Node;
 use crate::support::scene::Scene;
+use crate::support::tool::tool;
 
 /// The kernel arguments that the appliance adds.
 const APPLIANCE: &str =
@@ -81,6 +83,20 @@ fn trixie_swaps_nothing() {
         "{texts:?}"
     );
     assert_eq!(node.text("/etc/rpi/swap.conf"), "[Main]\n#Mechanism=auto\n");
+}
+
+#[test]
+fn mdns_answers_if_it_is_asked_for_whatever_the_base_starts() {
+    let mut scene = Scene::with("raspios-trixie");
+    let base = scene.own_base();
+    let start = Disk::open(&base).partitions[1].start;
+    let root = format!("{}?offset={start}", base.display());
+    let request = "rm /etc/systemd/system/multi-user.target.wants/avahi-daemon.service";
+    tool("debugfs", &["-w", "-R", request, &root]).done();
+    scene.file("cluster.toml", "[appliance]\navahi = true\n");
+    scene.build(&["--nodes", "1"]);
+    let node = Node::open(&scene.image_path("etcd1"));
+    assert!(node.starts("multi-user.target", "avahi-daemon.service"));
 }
 
 #[test]

@@ -37,6 +37,10 @@ const OF_SYSTEM: [&str; 4] = [
     "systemd-udevd.service",
 ];
 
+/// The time servers of the node, and the service that asks them.
+const TIME_SERVERS: &str = "/etc/systemd/timesyncd.conf.d/etcd-node.conf";
+const TIMESYNCD: &str = "systemd-timesyncd.service";
+
 /// Directories whose content only a running system has.
 const RUNTIME: [&str; 5] = ["/run/", "/proc/", "/sys/", "/dev/", "/tmp/"];
 
@@ -55,12 +59,17 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
         }
         check_own(name, system)?;
     }
-    if node
-        .files
-        .iter()
-        .any(|file| file.path == "/etc/nftables.conf")
-    {
+    let has = |path: &str| node.files.iter().any(|file| file.path == path);
+    if has("/etc/nftables.conf") {
         started("nftables.service", system)?;
+    }
+    if has(TIME_SERVERS) {
+        let is_started = is_wanted(TIMESYNCD, &mut system.root)?;
+        system.expect(
+            is_started,
+            format!("no target starts {TIMESYNCD}, which asks the node's time servers"),
+        );
+        unmasked(TIMESYNCD, system)?;
     }
     Ok(())
 }
