@@ -1,7 +1,8 @@
 //! Checks that `verify` finds what keeps an image from booting: partition names, boot files, kernel arguments, foreign data.
 
-use crate::support::broken::Sound;
+use crate::support::broken::{Copy, Sound};
 use crate::support::checker::Disk;
+use crate::support::scene::Scene;
 
 #[test]
 fn a_sound_image_has_no_faults() {
@@ -229,6 +230,26 @@ fn modules_that_are_kept_from_loading() {
         },
         &[],
     );
+}
+
+fn switch_the_radio_off(it: &Copy<'_>) {
+    it.boot_edit("config.txt", "arm_64bit=1", "dtoverlay=disable-wifi");
+    it.boot_edit("cmdline.txt", " rootwait", " modprobe.blacklist=brcmfmac");
+}
+
+#[test]
+fn a_radio_that_is_switched_off() {
+    let scene = Scene::with("raspios-trixie");
+    let wifi = "[network.wifi]\nssid = \"home\"\npassword = \"correct horse\"\ncountry = \"DE\"\n";
+    scene.file("cluster.toml", wifi);
+    Sound::built_in(scene).shows(
+        switch_the_radio_off,
+        &[
+            "config.txt says `dtoverlay=disable-wifi`: the node would have no radio",
+            "cmdline.txt says `modprobe.blacklist=brcmfmac`: the kernel would not load brcmfmac, which the node needs",
+        ],
+    );
+    Sound::of("raspios-trixie").shows(switch_the_radio_off, &[]);
 }
 
 #[test]

@@ -34,8 +34,17 @@ pub(super) fn check(arguments: &str, system: &mut NodeSystem<'_>) -> Result<()> 
             format!("cmdline.txt sets the Wi-Fi country to `{country}`, which does not exist: the radio stays off"),
         );
     }
+    let is_wifi = system.node.network.wifi;
+    let mut words = arguments.split_whitespace();
+    if let Some(word) = words.find(|word| is_wifi && rules::excludes_radio(word)) {
+        system.add(without_module(word, rules::RADIO));
+    }
     check_words(arguments, system.findings);
     Ok(())
+}
+
+fn without_module(word: &str, module: &str) -> String {
+    format!("cmdline.txt says `{word}`: the kernel would not load {module}, which the node needs")
 }
 
 /// Checks arguments that lead the boot elsewhere, or take from the node what it needs.
@@ -53,9 +62,7 @@ fn check_words(arguments: &str, findings: &mut Findings) {
     }
     for word in words() {
         if let Some(module) = rules::needed_module(word) {
-            findings.add(format!(
-                "cmdline.txt says `{word}`: the kernel would not load {module}, which the node needs"
-            ));
+            findings.add(without_module(word, module));
         }
     }
     let is_on = |value: &&str| !["no", "false", "0", "off"].contains(value);

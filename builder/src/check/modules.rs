@@ -11,9 +11,8 @@ use crate::spec::rules;
 /// The directory with the modules of each kernel.
 const MODULES: &str = "/usr/lib/modules";
 
-/// The drivers of the boards' wired interfaces, and that of their radio.
+/// The drivers of the boards' wired interfaces.
 const WIRED: [&str; 5] = ["bcmgenet", "genet", "lan78xx", "macb", "smsc95xx"];
-const WIRELESS: &str = "brcmfmac";
 
 /// The module that the node's first program loads by its name, which a blacklist does not prevent.
 const BY_NAME: &str = "overlay";
@@ -54,7 +53,9 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
 
 fn is_needed(module: &str, is_wifi: bool) -> bool {
     match is_wifi {
-        true => module == WIRELESS || (rules::is_needed_module(module) && !WIRED.contains(&module)),
+        true => {
+            module == rules::RADIO || (rules::is_needed_module(module) && !WIRED.contains(&module))
+        }
         false => rules::is_needed_module(module),
     }
 }

@@ -1,5 +1,6 @@
 //! `[firmware]`: further settings of the Raspberry Pi's firmware and arguments of the kernel.
 
+use super::complaints::Complaints;
 use super::machine::Firmware;
 use super::table::Table;
 
@@ -21,6 +22,12 @@ const RESCUE: &str = "single s S 1 rescue emergency -b";
 /// Arguments that name modules which the kernel then does not load.
 const WITHOUT_MODULES: [&str; 2] = ["module_blacklist", "modprobe.blacklist"];
 
+/// The driver of the boards' radio.
+pub(crate) const RADIO: &str = "brcmfmac";
+
+/// Overlays of `config.txt` that disable the radio.
+const WITHOUT_RADIO: [&str; 3] = ["disable-wifi", "disable-wifi-pi5", "pi3-disable-wifi"];
+
 /// Modules that a node needs, if its kernel has them as modules: its card, its file systems, its wired interface, its firewall.
 const MODULES: &str = "
     bcmgenet ext4 fat genet jbd2 lan78xx macb mbcache mmc_block mmc_core nf_tables overlay sdhci sdhci_brcmstb sdhci_iproc
@@ -41,6 +48,37 @@ pub(crate) fn needed_module(argument: &str) -> Option<&str> {
 /// Returns whether a node with a wired interface needs the module.
 pub(crate) fn is_needed(module: &str) -> bool {
     contains(MODULES, &module.replace('-', "_"))
+}
+
+/// Returns whether an overlay of `config.txt`, with its parameters, disables the radio.
+pub(crate) fn disables_radio(overlay: &str) -> bool {
+    let name = overlay.split(',').next().unwrap_or_default();
+    WITHOUT_RADIO.contains(&name)
+}
+
+/// Returns whether this argument of the kernel excludes the driver of the radio.
+pub(crate) fn excludes_radio(argument: &str) -> bool {
+    let excluded = argument
+        .split_once('=')
+        .filter(|(name, _)| WITHOUT_MODULES.contains(name));
+    excluded.is_some_and(|(_, list)| list.split(',').any(|module| module == RADIO))
+}
+
+/// Complains about lines that disable the radio, which the nodes of this cluster need.
+pub(super) fn check_radio(table: &Table, log: &mut Complaints) {
+    let overlay = |line: &str| line.strip_prefix("dtoverlay=").is_some_and(disables_radio);
+    let lines = table.texts("config").into_iter();
+    let arguments = table.texts("cmdline").into_iter();
+    let wrong = lines
+        .filter(|line| overlay(line.value))
+        .chain(arguments.filter(|it| excludes_radio(it.value)));
+    for text in wrong {
+        let message = format!(
+            "`{}` disables the radio, which [network.wifi] needs; remove one of the two",
+            text.value
+        );
+        log.add(text.place, message);
+    }
 }
 
 /// Reads the table.

@@ -102,6 +102,9 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     let document = Document::layered(file.unwrap_or_default(), row, &mut log)?;
     let cluster = read_cluster(&document, input, &mut log);
     without_effect::check(&document, &cluster, &mut log);
+    if cluster.network.wifi.is_some() {
+        firmware::check_radio(document.table("firmware"), &mut log);
+    }
     log.settle()?;
     Ok(Cluster {
         warnings: warnings(&cluster),

@@ -2,7 +2,9 @@
 
 pub(crate) use super::etcd_flags::check_finished as etcd_setting;
 pub(crate) use super::etcd_values::{conflict as etcd_conflict, token_keys};
-pub(crate) use super::firmware::{is_needed as is_needed_module, is_rescue, needed_module};
+pub(crate) use super::firmware::{
+    RADIO, disables_radio, excludes_radio, is_needed as is_needed_module, is_rescue, needed_module,
+};
 pub(crate) use super::subnet::is_for_hosts as is_address;
 use super::{names, public_key, ssh, subnet, wifi};
 

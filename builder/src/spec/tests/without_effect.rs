@@ -80,6 +80,25 @@ fn dates_and_the_name_of_a_new_ca_have_no_effect_on_one_that_exists() {
 }
 
 #[test]
+fn a_radio_that_is_needed_stays_on() {
+    let wifi = "[network.wifi]\nssid = \"home\"\npassword = \"correct horse\"\ncountry = \"DE\"\n";
+    let firmware = "[firmware]\nconfig = [\"dtoverlay=disable-bt\", \"dtoverlay=disable-wifi\"]\ncmdline = [\"module_blacklist=a,brcmfmac\"]\n";
+    let disables = |line: u32, text: &str| {
+        format!(
+            "lab/cluster.toml:{line}: `{text}` disables the radio, which [network.wifi] needs; remove one of the two"
+        )
+    };
+    assert_eq!(
+        complaints(&format!("{wifi}{firmware}")),
+        [
+            disables(9, "dtoverlay=disable-wifi"),
+            disables(10, "module_blacklist=a,brcmfmac"),
+        ]
+    );
+    assert_eq!(complaints(firmware), Vec::<String>::new());
+}
+
+#[test]
 fn nodes_to_which_nobody_can_log_in_cause_a_warning() {
     let warnings = |appliance: &str| {
         let text = format!("{NODE}[appliance]\n{appliance}\n");
