@@ -1,6 +1,7 @@
 //! Checks that the check of the finished image accepts what optional settings add.
 
 use crate::support::broken::Sound;
+use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 
 /// Settings that add programs and units to a node, or change what its programs rely on.
@@ -58,4 +59,25 @@ fn variables_of_etcd_are_checked_as_its_file_is() {
             "/etc/default/etcd: `key-file` of `peer-transport-security` names no file of the image",
         ],
     );
+}
+
+#[test]
+fn an_image_of_an_earlier_version_with_a_quiet_log_works() {
+    let sound = Sound::of("raspios-trixie");
+    let copy = sound.copy();
+    let (path, description) = (
+        "/etc/etcd/etcd.conf.yml",
+        "/usr/local/lib/etcd-node/node.json",
+    );
+    let before = copy.root_text(path);
+    let after = format!("{before}log-level: warn\n");
+    let [old, new] = [&before, &after].map(|text| {
+        sound.scene.file("text", text);
+        digest(&sound.scene.at("text"))
+    });
+    copy.write(path, &after).edit(description, &old, &new);
+    let said = sound.scene.bare(&["verify", "alone/etcd1.img"]).done();
+    let note = "  note: /etc/etcd/etcd.conf.yml: with `log-level` set to \"warn\", the node does not notice that the others lack its \
+                writes, or why etcd has ended; build it again without that setting\n";
+    assert!(said.stdout.ends_with(note), "{}", said.stdout);
 }

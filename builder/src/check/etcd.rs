@@ -33,6 +33,15 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     let Some(settings) = settings else {
         return Ok(());
     };
+    for (key, value) in settings
+        .iter()
+        .filter(|(key, value)| rules::hides_log(key, value))
+    {
+        system.limit(format!(
+            "{path}: with `{key}` set to {value}, the node does not notice that the others lack its writes, or why etcd has ended; \
+             build it again without that setting"
+        ));
+    }
     let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
     let mut relied_on = vec![
         ("data-dir", data),
@@ -73,7 +82,9 @@ fn from_yaml(path: &str, text: &str, system: &mut NodeSystem<'_>) -> Option<Map<
         return None;
     };
     for (key, value) in &settings {
-        if let Err(fault) = rules::etcd_setting(key, value) {
+        if let Err(fault) = rules::etcd_setting(key, value)
+            && !rules::hides_log(key, value)
+        {
             system.add(format!("{path}: {fault}"));
         }
     }

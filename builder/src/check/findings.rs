@@ -5,17 +5,25 @@ use anyhow::Result;
 use crate::failure::Kind;
 use crate::printable::printable;
 
-/// Faults, one line each.
+/// Faults and limits, one line each.
 #[derive(Debug, Default)]
-pub struct Findings(Vec<String>);
+pub struct Findings {
+    faults: Vec<String>,
+    limits: Vec<String>,
+}
 
 impl Findings {
     /// Adds a fault. Names from the image are escaped, because the fault is printed on a terminal.
     pub(super) fn add(&mut self, fault: impl AsRef<str>) {
         let fault = printable(fault.as_ref());
-        if !self.0.contains(&fault) {
-            self.0.push(fault);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
         }
+    }
+
+    /// Adds something that the node cannot do, although it works. No build makes such an image anymore.
+    pub(super) fn limit(&mut self, limit: impl AsRef<str>) {
+        self.limits.push(printable(limit.as_ref()));
     }
 
     /// Adds a fault unless something holds.
@@ -25,14 +33,15 @@ impl Findings {
         }
     }
 
-    /// Returns the faults.
-    pub fn into_lines(self) -> Vec<String> {
-        self.0
+    /// Returns the faults and the limits.
+    pub fn into_lines(self) -> (Vec<String>, Vec<String>) {
+        (self.faults, self.limits)
     }
 
-    /// Returns an error with all faults, if there are any.
-    pub fn settle(self) -> Result<()> {
-        let message = match self.0.as_slice() {
+    /// Returns an error with all faults and limits, if there are any.
+    pub fn settle(mut self) -> Result<()> {
+        self.faults.append(&mut self.limits);
+        let message = match self.faults.as_slice() {
             [] => return Ok(()),
             [only] => format!("the finished image would not work: {only}"),
             faults => format!(

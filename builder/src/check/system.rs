@@ -24,6 +24,11 @@ impl NodeSystem<'_> {
         self.findings.add(fault);
     }
 
+    /// Adds something that the node cannot do, although it works.
+    pub(super) fn limit(&mut self, limit: impl AsRef<str>) {
+        self.findings.limit(limit);
+    }
+
     /// Adds a fault unless something holds.
     pub(super) fn expect(&mut self, holds: bool, fault: impl AsRef<str>) {
         self.findings.expect(holds, fault);

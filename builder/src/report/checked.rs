@@ -77,7 +77,7 @@ pub(crate) struct CheckedImage {
     pub contents: u64,
     /// Current problems, one line each; empty if there are none.
     pub problems: Vec<String>,
-    /// Upcoming problems, one line each.
+    /// Upcoming problems, and what a node of an earlier version cannot do although it works, one line each.
     pub notes: Vec<String>,
     /// How many of the problems are faults that keep the node from working, and no difference from what was built.
     #[serde(skip)]

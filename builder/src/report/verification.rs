@@ -286,9 +286,10 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
         Some(record) => compare_record(record, &mut fs, &mut problems)?,
         None => compare_description(&node, &mut fs, &mut problems)?,
     };
-    let (wrong, notes) = trust.check(&node, &mut fs)?;
+    let (wrong, mut notes) = trust.check(&node, &mut fs)?;
     problems.extend(wrong);
-    let mut faults = check::check(&image, &mut fs)?.into_lines();
+    let (mut faults, limits) = check::check(&image, &mut fs)?.into_lines();
+    notes.extend(limits);
     faults.retain(|fault| !problems.contains(fault));
     let found = faults.len();
     problems.extend(faults);

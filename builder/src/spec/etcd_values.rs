@@ -174,6 +174,16 @@ fn is_duration(text: &str) -> bool {
     !text.is_empty()
 }
 
+/// Returns whether etcd starts with this value, although the node's programs then do not find what they read in its log.
+pub(crate) fn hides_log(key: &str, value: &Value) -> bool {
+    let values: &[&str] = match key {
+        "log-format" => &["console"],
+        "log-level" => &["warn", "error", "dpanic", "panic", "fatal"],
+        _ => &[],
+    };
+    value.as_str().is_some_and(|text| values.contains(&text))
+}
+
 /// Returns the files of keys that a value of etcd's `auth-token` names.
 pub(crate) fn token_keys(text: &str) -> impl Iterator<Item = &str> {
     let options = text.split(',').filter_map(|option| option.split_once('='));
@@ -327,6 +337,8 @@ mod tests {
         ] {
             assert!(fault(key, &value, false).is_some(), "{key}: {value}");
         }
+        assert!(hides_log("log-level", &json!("warn")));
+        assert!(!hides_log("log-level", &json!("bogus")));
         for number in [-1, 5, 300] {
             let found = fault("grpc-keepalive-timeout", &json!(number), true);
             assert!(found.is_some(), "{number}");

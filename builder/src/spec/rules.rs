@@ -1,7 +1,7 @@
 //! The rules for single values, for code that knows nothing of a setting, such as the check of finished images.
 
 pub(crate) use super::etcd_flags::check_finished as etcd_setting;
-pub(crate) use super::etcd_values::{conflict as etcd_conflict, token_keys};
+pub(crate) use super::etcd_values::{conflict as etcd_conflict, hides_log, token_keys};
 pub(crate) use super::firmware::{
     RADIO, disables_radio, excludes_radio, is_needed as is_needed_module, is_rescue, needed_module,
 };
