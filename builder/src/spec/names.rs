@@ -32,7 +32,7 @@ pub(super) fn host_label(name: &str) -> Result<(), String> {
     } else if name.contains('.') {
         "the domain is set by `domain` in [cluster]"
     } else if !name.chars().all(allowed) {
-        "only letters, digits and `-` are allowed"
+        "only a-z, 0-9 and `-` are allowed"
     } else if name.starts_with('-') || name.ends_with('-') {
         "it must not begin or end with `-`"
     } else if is_number(name) {
@@ -56,11 +56,20 @@ pub(super) fn dns_name(name: &str) -> Result<(), String> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let numeric_end = name.rsplit('.').next().is_some_and(is_number);
-    if name.len() <= 253 && name.split('.').all(label) && !numeric_end {
+    let reason = if !name.is_ascii() {
+        ": write it in ASCII, as `idn2` prints it (xn--mnchen-3ya for münchen)"
+    } else if name.contains([':', '/']) {
+        ": write the name alone, without a scheme, a port or a path"
+    } else if name.ends_with('.') && name.len() > 1 {
+        ": leave the dot at its end out"
+    } else if name.len() > 253 || !name.split('.').all(label) {
+        ""
+    } else if name.rsplit('.').next().is_some_and(is_number) {
+        ": it must not end like a number"
+    } else {
         return Ok(());
-    }
-    Err(format!("`{name}` is not a valid DNS name"))
+    };
+    Err(format!("`{name}` is not a valid DNS name{reason}"))
 }
 
 /// Returns whether `inet_aton(3)` reads the label as a number.
@@ -166,7 +175,14 @@ mod tests {
         for name in ["etcd1", "a", "node-1", "k8s-etcd-1", "1a", &long] {
             assert_eq!(host_label(name), Ok(()));
         }
-        for name in ["local", "kube.demo", "patroni.mydomain", "1.a", "X.Y"] {
+        for name in [
+            "local",
+            "kube.demo",
+            "patroni.mydomain",
+            "1.a",
+            "X.Y",
+            "xn--mnchen-3ya.de",
+        ] {
             assert_eq!(dns_name(name), Ok(()));
         }
         for name in ["*.kube.demo", "a.b"] {
@@ -247,6 +263,26 @@ mod tests {
         }
         for name in ["", "-a", "a b", "a:b", "ä", "4294967295", "99999999999"] {
             assert!(!account(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_bad_dns_name_says_what_to_write() {
+        for (name, reason) in [
+            ("a b", ""),
+            (
+                "münchen.de",
+                ": write it in ASCII, as `idn2` prints it (xn--mnchen-3ya for münchen)",
+            ),
+            (
+                "https://a.b:2379",
+                ": write the name alone, without a scheme, a port or a path",
+            ),
+            ("a.b.", ": leave the dot at its end out"),
+            ("1.2.3", ": it must not end like a number"),
+        ] {
+            let wanted = format!("`{name}` is not a valid DNS name{reason}");
+            assert_eq!(dns_name(name), Err(wanted));
         }
     }
 }

@@ -126,7 +126,10 @@ mod tests {
         }
         for (server, wanted) in [
             ("a b", "`a b` is not a valid DNS name"),
-            ("1.2.3", "`1.2.3` is not a valid DNS name"),
+            (
+                "1.2.3",
+                "`1.2.3` is not a valid DNS name: it must not end like a number",
+            ),
             ("0.0.0.0", "time server 0.0.0.0 is the unspecified address"),
             ("224.0.1.1", "time server 224.0.1.1 is a multicast address"),
         ] {

@@ -319,7 +319,7 @@ leaf-days = 50 → leaf-days = 101
 
 ["vip", "vip.kube.demo"] → ["ip6-loopback", "vip.0x1"]
     43: `ip6-loopback` is in /etc/hosts already, with its own address
-    43: `vip.0x1` is not a valid DNS name
+    43: `vip.0x1` is not a valid DNS name: it must not end like a number
 
 ["vip", "vip.kube.demo"] → ["Etcd2", "etcd1.kube.demo", "a b"]
     43: `Etcd2` is in /etc/hosts already, with its own address

@@ -35,7 +35,7 @@ name = "etcd3" → name = "0x1"
     23: `0x1` is not a host name: it must not look like a number
 
 name = "etcd3" → name = "a\u001b[31m"
-    23: `a\u{1b}[31m` is not a host name: only letters, digits and `-` are allowed
+    23: `a\u{1b}[31m` is not a host name: only a-z, 0-9 and `-` are allowed
 
 name = "etcd3" → name = "etcd1"
     23: another node is called etcd1, in line 16
