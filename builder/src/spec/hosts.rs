@@ -43,5 +43,5 @@ fn free_name(name: &str, nodes: &[NodeSettings], domain: &str) -> Result<(), Str
             "`{name}` is in /etc/hosts already, with its own address"
         ));
     }
-    names::dns_name(name)
+    names::service_name(name)
 }

@@ -49,8 +49,19 @@ pub(super) fn host_label(name: &str) -> Result<(), String> {
 
 /// Checks a host name of one or more labels and at most 253 characters.
 pub(super) fn dns_name(name: &str) -> Result<(), String> {
+    checked_name(name, "-")
+}
+
+/// Checks a name by which others find a host or a service. It may contain `_`, as those of containers do: hosts(5) and the
+/// clients of TLS accept that.
+pub(super) fn service_name(name: &str) -> Result<(), String> {
+    checked_name(name, "-_")
+}
+
+/// Checks a name whose labels have letters, digits and these marks.
+fn checked_name(name: &str, marks: &str) -> Result<(), String> {
     let label = |label: &str| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let allowed = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
         (1..=63).contains(&label.len())
             && label.chars().all(allowed)
             && !label.starts_with('-')
@@ -81,14 +92,14 @@ fn is_number(label: &str) -> bool {
         || label.bytes().all(|c| c.is_ascii_digit())
 }
 
-/// Checks a DNS name whose first label may be `*`.
+/// Checks the name of a service, whose first label may be `*`.
 pub(super) fn wildcard_name(name: &str) -> Result<(), String> {
     match name.strip_prefix("*.") {
-        Some(rest) if rest.contains('.') => dns_name(rest),
+        Some(rest) if rest.contains('.') => service_name(rest),
         Some(_) => Err(format!(
             "`{name}` is too wide: certificates need a domain after `*.`"
         )),
-        None => dns_name(name),
+        None => service_name(name),
     }
 }
 
@@ -185,7 +196,7 @@ mod tests {
         ] {
             assert_eq!(dns_name(name), Ok(()));
         }
-        for name in ["*.kube.demo", "a.b"] {
+        for name in ["*.kube.demo", "a.b", "db_1.lan", "*.my_app.lan"] {
             assert_eq!(wildcard_name(name), Ok(()));
         }
         for name in ["pi", "_a", "a-1", &"u".repeat(32)] {
