@@ -25,7 +25,22 @@ pub(super) fn checked(line: &str) -> Result<String, String> {
     })
 }
 
-/// Does the same for the key of a CA, without options: sshd's `TrustedUserCAKeys` skips a line that has any.
+/// Refuses a line whose comment contains another key, which sshd ignores: two lines were joined.
+pub(super) fn refuse_two(line: &str) -> Result<(), String> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let is_key = |pair: &&[&str]| {
+        let kinds = ["ssh-", "ecdsa-", "sk-"];
+        pair[1].starts_with("AAAA") && kinds.iter().any(|kind| pair[0].starts_with(kind))
+    };
+    match words.windows(2).filter(is_key).count() {
+        0 | 1 => Ok(()),
+        _ => Err("that line has two keys, of which sshd accepts the first; \
+                  give each as an entry of its own"
+            .to_owned()),
+    }
+}
+
+/// Does the same as [`checked`] for the key of a CA, without options: sshd's `TrustedUserCAKeys` skips a line that has any.
 pub(super) fn checked_bare(line: &str) -> Result<String, String> {
     match parsed(line)? {
         ("", key) => Ok(key),
@@ -205,6 +220,18 @@ mod tests {
             ),
         ] {
             assert_eq!(checked(line), Err(wanted.to_owned()));
+        }
+    }
+
+    #[test]
+    fn two_keys_on_a_line_are_noticed() {
+        for (line, is_one) in [
+            (format!("{KEY} me ssh-ed25519 key"), true),
+            (format!("no-pty {KEY}"), true),
+            (format!("{KEY} {KEY}"), false),
+            (format!("{KEY} me {KEY} you"), false),
+        ] {
+            assert_eq!(refuse_two(&line).is_ok(), is_one, "{line}");
         }
     }
 

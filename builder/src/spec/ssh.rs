@@ -68,7 +68,8 @@ pub(super) fn check_access(table: &Table, ssh: &SshSettings, auth: &Auth, log: &
 
 /// Checks a line of `authorized_keys`.
 pub(super) fn key(line: &str) -> Result<(), String> {
-    public_key::checked(line).map(drop)
+    public_key::checked(line)?;
+    public_key::refuse_two(line)
 }
 
 /// Checks the public key of a certificate authority.
