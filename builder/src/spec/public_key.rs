@@ -95,13 +95,24 @@ fn parsed(line: &str) -> Result<(&str, String), String> {
         return Ok(("", key));
     }
     let (options, rest) = line.split_at(end_of_options(line));
-    let key = bare(rest)?.ok_or(match is_path(line) {
-        true => "that is the path of a file; give the line in it",
-        false => "that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`",
-    })?;
+    let key = bare(rest)?.ok_or_else(|| no_key(line))?;
     key_options::check(options)
         .map_err(|reason| format!("sshd does not accept the options before the key: {reason}"))?;
     Ok((options, key))
+}
+
+/// The places of published keys: addresses, and accounts as `ssh-import-id` writes them.
+const PUBLISHED: [&str; 4] = ["http://", "https://", "gh:", "lp:"];
+
+/// Returns what to do about a text that is no key.
+fn no_key(line: &str) -> &'static str {
+    if PUBLISHED.iter().any(|start| line.starts_with(start)) {
+        "that says where keys are; give the keys, as `curl https://github.com/NAME.keys` prints them"
+    } else if is_path(line) {
+        "that is the path of a file; give the line in it"
+    } else {
+        "that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`"
+    }
 }
 
 fn is_path(line: &str) -> bool {
@@ -217,6 +228,14 @@ mod tests {
             (
                 "id_ed25519.pub",
                 "that is the path of a file; give the line in it",
+            ),
+            (
+                "gh:ada",
+                "that says where keys are; give the keys, as `curl https://github.com/NAME.keys` prints them",
+            ),
+            (
+                "https://github.com/ada.keys",
+                "that says where keys are; give the keys, as `curl https://github.com/NAME.keys` prints them",
             ),
         ] {
             assert_eq!(checked(line), Err(wanted.to_owned()));
