@@ -95,10 +95,16 @@ const COUNTRIES: &str = "
     TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
 
 pub(super) fn country(country: &str) -> Result<(), String> {
-    if COUNTRIES.split_whitespace().any(|known| known == country) {
+    let is_known = |code: &str| COUNTRIES.split_whitespace().any(|known| known == code);
+    if is_known(country) {
         return Ok(());
     }
-    let example = if country == "UK" { "GB" } else { "DE" };
+    let upper = country.to_ascii_uppercase();
+    let example = match upper.as_str() {
+        "UK" => "GB",
+        upper if is_known(upper) => upper,
+        _ => "DE",
+    };
     Err(format!(
         "`{country}` is not a country: write its two capital letters in ISO 3166, as in \"{example}\""
     ))

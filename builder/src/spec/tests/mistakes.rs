@@ -221,8 +221,8 @@ password = "correct horse" → password = "none"\nwpa3 = true
 password = "correct horse" → #
     11: [network.wifi] has no `password`
 
-"DE" → "de"
-    14: `de` is not a country: write its two capital letters in ISO 3166, as in "DE"
+"DE" → "us"
+    14: `us` is not a country: write its two capital letters in ISO 3166, as in "US"
 
 country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "home"\npassword = "none"
     16: the network `home` is listed twice
