@@ -77,6 +77,16 @@ const SETTINGS: &[(&str, &str)] = &[
     ),
     ("Port 2222\nPort 22", ""),
     (
+        "ListenAddress 127.0.0.1:22",
+        "sshd listens for the node itself only (ListenAddress)",
+    ),
+    (
+        "ListenAddress 192.168.0.50",
+        "sshd starts before the node has 192.168.0.50, and ends (ListenAddress): \
+         remove the line, or let ssh.service start after network-online.target",
+    ),
+    ("ListenAddress 127.0.0.1\nListenAddress [::]:22", ""),
+    (
         "RevokedKeys /etc/ssh/revoked",
         "sshd reads /etc/ssh/revoked, which does not exist (RevokedKeys)",
     ),

@@ -21,6 +21,7 @@ mod partitions;
 mod sshd;
 mod sshd_config;
 mod sshd_keywords;
+mod sshd_listen;
 mod system;
 mod tree;
 mod udev_rule;

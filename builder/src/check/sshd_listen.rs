@@ -1,0 +1,93 @@
+//! Whether sshd listens where the owner of the node reaches it (`ListenAddress` of `sshd_config(5)`).
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+
+use super::sshd_config::SshdConfig;
+use super::system::NodeSystem;
+use super::tree::Tree;
+use super::unit::{Unit, drop_ins, find};
+
+/// The addresses that stand for all of a node.
+const ANY: [&str; 3] = ["*", "0.0.0.0", "::"];
+
+/// Checks the addresses of sshd. One that a socket of systemd starts has its addresses from there.
+pub(super) fn check(
+    config: &SshdConfig,
+    by_socket: bool,
+    system: &mut NodeSystem<'_>,
+) -> Result<()> {
+    let lines = config.all("ListenAddress");
+    let hosts: Vec<&str> = lines
+        .filter_map(|values| values.first())
+        .map(|address| host(address))
+        .collect();
+    if hosts.is_empty() || hosts.iter().any(|host| ANY.contains(host)) {
+        return Ok(());
+    }
+    let others: Vec<&str> = hosts
+        .into_iter()
+        .filter(|host| !is_loopback(host))
+        .collect();
+    if others.is_empty() {
+        system.add("sshd listens for the node itself only (ListenAddress)");
+    } else if !by_socket && !waits_for_network(&mut system.root)? {
+        system.add(format!(
+            "sshd starts before the node has {}, and ends (ListenAddress): \
+             remove the line, or let ssh.service start after network-online.target",
+            others.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// Returns the host of an address with or without a port, such as `[::1]:22`.
+fn host(address: &str) -> &str {
+    if let Some(rest) = address.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    match address.split_once(':') {
+        Some((host, port)) if !port.contains(':') => host,
+        _ => address,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+/// Returns whether sshd starts only after the network has its addresses.
+fn waits_for_network(root: &mut Tree<'_>) -> Result<bool> {
+    let name = "ssh.service";
+    let mut text = match find(name, root)? {
+        Unit::Found { text, .. } => text,
+        Unit::Missing | Unit::Masked(_) => String::new(),
+    };
+    for path in drop_ins(name, root)? {
+        text.push_str(&root.text(&path)?.unwrap_or_default());
+    }
+    Ok(text.contains("network-online.target"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{host, is_loopback};
+
+    #[test]
+    fn a_host_stands_before_its_port() {
+        for (address, expected) in [
+            ("0.0.0.0", "0.0.0.0"),
+            ("0.0.0.0:22", "0.0.0.0"),
+            ("::", "::"),
+            ("[::]:22", "::"),
+            ("fd00::50", "fd00::50"),
+            ("*", "*"),
+        ] {
+            assert_eq!(host(address), expected, "{address}");
+        }
+        for (address, expected) in [("127.0.0.2", true), ("::1", true), ("10.0.0.1", false)] {
+            assert_eq!(is_loopback(address), expected, "{address}");
+        }
+    }
+}
