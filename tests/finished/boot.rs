@@ -232,6 +232,32 @@ fn modules_that_are_kept_from_loading() {
     );
 }
 
+#[test]
+fn arguments_that_take_the_network_from_the_node() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file(
+        "cluster.toml",
+        "[network]\ngateway = \"none\"\n[[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n",
+    );
+    Sound::built_in(scene).shows(
+        |it| { it.boot_edit("cmdline.txt", " rootwait", " rootwait ip=dhcp ipv6.disable=1 ipv6.x=1"); },
+        &[
+            "cmdline.txt says `ip=dhcp`: the kernel would set an address, and NetworkManager leave it as it is",
+            "cmdline.txt says `ipv6.disable=1`: the node would not have its IPv6 address",
+        ],
+    );
+    Sound::of("raspios-trixie").shows(
+        |it| {
+            it.boot_edit(
+                "cmdline.txt",
+                " rootwait",
+                " rootwait ip=off ipv6.disable=1",
+            );
+        },
+        &[],
+    );
+}
+
 fn switch_the_radio_off(it: &Copy<'_>) {
     it.boot_edit("config.txt", "arm_64bit=1", "dtoverlay=disable-wifi");
     it.boot_edit("cmdline.txt", " rootwait", " modprobe.blacklist=brcmfmac");

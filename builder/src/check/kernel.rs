@@ -34,13 +34,29 @@ pub(super) fn check(arguments: &str, system: &mut NodeSystem<'_>) -> Result<()> 
             format!("cmdline.txt sets the Wi-Fi country to `{country}`, which does not exist: the radio stays off"),
         );
     }
-    let is_wifi = system.node.network.wifi;
-    let mut words = arguments.split_whitespace();
-    if let Some(word) = words.find(|word| is_wifi && rules::excludes_radio(word)) {
-        system.add(without_module(word, rules::RADIO));
-    }
+    check_network(arguments, system);
     check_words(arguments, system.findings);
     Ok(())
+}
+
+/// Checks arguments that take the network from the node.
+fn check_network(arguments: &str, system: &mut NodeSystem<'_>) {
+    let network = &system.node.network;
+    for word in arguments.split_whitespace() {
+        if network.wifi && rules::excludes_radio(word) {
+            system.add(without_module(word, rules::RADIO));
+        }
+        if rules::sets_address(word) {
+            system.add(format!(
+                "cmdline.txt says `{word}`: the kernel would set an address, and NetworkManager leave it as it is"
+            ));
+        }
+        if network.address.is_ipv6() && rules::disables_ipv6(word) {
+            system.add(format!(
+                "cmdline.txt says `{word}`: the node would not have its IPv6 address"
+            ));
+        }
+    }
 }
 
 fn without_module(word: &str, module: &str) -> String {

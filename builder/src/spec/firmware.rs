@@ -16,6 +16,12 @@ const SET: &str = "
     network-config noinitrd panic rdinit ro root rootdelay rootflags rootfstype rootwait rw systemd.mask systemd.run
     systemd.unit systemd.volatile systemd.wants";
 
+/// The argument with which the kernel itself sets an address, which `NetworkManager` then leaves as it is.
+const NETWORK: &str = "ip";
+
+/// The argument without which the kernel has no IPv6.
+const WITHOUT_IPV6: &str = "ipv6.disable=1";
+
 /// Words for which systemd starts a rescue shell instead of the node's programs (systemd(1)).
 const RESCUE: &str = "single s S 1 rescue emergency -b";
 
@@ -48,6 +54,31 @@ pub(crate) fn needed_module(argument: &str) -> Option<&str> {
 /// Returns whether a node with a wired interface needs the module.
 pub(crate) fn is_needed(module: &str) -> bool {
     contains(MODULES, &module.replace('-', "_"))
+}
+
+/// Returns whether the kernel sets an address itself for this argument.
+pub(crate) fn sets_address(argument: &str) -> bool {
+    let value = argument
+        .split_once('=')
+        .filter(|(name, _)| *name == NETWORK);
+    value.is_some_and(|(_, value)| !["", "none", "off"].contains(&value))
+}
+
+/// Returns whether the kernel has no IPv6 for this argument.
+pub(crate) fn disables_ipv6(argument: &str) -> bool {
+    argument == WITHOUT_IPV6
+}
+
+/// Complains about an argument that disables IPv6, which the nodes of this cluster need.
+pub(super) fn check_ipv6(table: &Table, log: &mut Complaints) {
+    let arguments = table.texts("cmdline").into_iter();
+    for argument in arguments.filter(|it| disables_ipv6(it.value)) {
+        let message = format!(
+            "`{}`: the nodes have IPv6 addresses; remove it",
+            argument.value
+        );
+        log.add(argument.place, message);
+    }
 }
 
 /// Returns whether an overlay of `config.txt`, with its parameters, disables the radio.
@@ -125,6 +156,11 @@ pub(super) fn argument(argument: &str) -> Result<(), String> {
     if let Some(module) = needed_module(argument) {
         return Err(format!(
             "`{argument}`: a node needs the module {module}, which would not be loaded"
+        ));
+    }
+    if name == NETWORK {
+        return Err(format!(
+            "`{argument}`: the kernel would take the interface from the node; set [network] instead"
         ));
     }
     if contains(SET, &name.to_ascii_lowercase()) {
@@ -218,6 +254,10 @@ mod tests {
             (
                 "rw",
                 "`rw`: a node relies on its own `rw`, which cannot be set",
+            ),
+            (
+                "ip=dhcp",
+                "`ip=dhcp`: the kernel would take the interface from the node; set [network] instead",
             ),
             (
                 "net.ifnames=1",

@@ -105,6 +105,9 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     if cluster.network.wifi.is_some() {
         firmware::check_radio(document.table("firmware"), &mut log);
     }
+    if cluster.nodes.iter().any(|node| node.address.is_ipv6()) {
+        firmware::check_ipv6(document.table("firmware"), &mut log);
+    }
     log.settle()?;
     Ok(Cluster {
         warnings: warnings(&cluster),

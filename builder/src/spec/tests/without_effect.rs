@@ -99,6 +99,17 @@ fn a_radio_that_is_needed_stays_on() {
 }
 
 #[test]
+fn nodes_with_ipv6_addresses_need_ipv6() {
+    let firmware = "[firmware]\ncmdline = [\"ipv6.disable=1\"]\n";
+    let node = NODE.replace("192.168.0.50", "fd00::50");
+    let network = "[network]\ngateway = \"none\"\n";
+    let invalid = resolve(&input(&format!("{node}{network}{firmware}"))).unwrap_err();
+    let wanted = "lab/cluster.toml:7: `ipv6.disable=1`: the nodes have IPv6 addresses; remove it";
+    assert_eq!(invalid.complaints, [wanted]);
+    assert_eq!(complaints(firmware), Vec::<String>::new());
+}
+
+#[test]
 fn nodes_to_which_nobody_can_log_in_cause_a_warning() {
     let warnings = |appliance: &str| {
         let text = format!("{NODE}[appliance]\n{appliance}\n");
