@@ -49,7 +49,7 @@ pub(super) fn check_command_line(tree: &FileTree, plan: &Plan) -> Result<()> {
                 "node {}: cmdline.txt would have {length} bytes; a kernel is only guaranteed to accept {COMMAND_LINE}",
                 plan.node
             ),
-            "use a stock image, and name fewer name servers",
+            "name fewer arguments in `cmdline` of [firmware] and fewer name servers, or use a stock image",
         )),
     }
 }

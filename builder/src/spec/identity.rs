@@ -88,8 +88,9 @@ fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Ba
         return BaseChoice::Image(folder.join(text));
     }
     if text.is_empty() || !text.chars().all(recipe) {
-        let message =
-            format!("`{text}` is neither a recipe nor an image; write ./{text} for a file");
+        let message = format!(
+            "`{text}` is neither a recipe, as `etcd-image recipes` lists them, nor an image; write ./{text} for a file"
+        );
         log.add(place, message);
     }
     BaseChoice::Recipe(text.to_owned())

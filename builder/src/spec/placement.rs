@@ -24,7 +24,7 @@ const REFUSED: [(&str, &[&str]); 16] = [
             "/usr/local/bin/etcdutl",
         ],
     ),
-    ("the node's name is written there", &["/etc/hostname"]),
+    ("set `name` in [[node]] instead", &["/etc/hostname"]),
     ("set [hosts] instead", &["/etc/hosts"]),
     (
         "every node has its own",
@@ -34,9 +34,12 @@ const REFUSED: [(&str, &[&str]); 16] = [
             "/etc/ssh/ssh_host_ed25519_key.pub",
         ],
     ),
-    ("it is rewritten for the node's disk", &["/etc/fstab"]),
     (
-        "the accounts are written there",
+        "it is rewritten for the node's disk; a [[unit]] such as mnt-nas.mount mounts other file systems",
+        &["/etc/fstab"],
+    ),
+    (
+        "the accounts are written there; set `user` and `groups` in [ssh]",
         &[
             "/etc/passwd",
             "/etc/shadow",
@@ -55,7 +58,10 @@ const REFUSED: [(&str, &[&str]); 16] = [
             "/boot/cmdline.txt",
         ],
     ),
-    ("the boot partition is mounted over it", &["/boot"]),
+    (
+        "the boot partition is mounted over it; [ssh], [network] and [firmware] set what is usually written there",
+        &["/boot"],
+    ),
     ("a mount hides it", &["/dev", "/proc", "/run", "/sys"]),
     (
         "it is a link into /run, which a mount hides",

@@ -43,7 +43,7 @@ fn wrong_flags_are_named() {
     assert_eq!(
         complaints(&wrong),
         [
-            "--base: `Raspios` is neither a recipe nor an image; write ./Raspios for a file",
+            "--base: `Raspios` is neither a recipe, as `etcd-image recipes` lists them, nor an image; write ./Raspios for a file",
             "--etcd: `latest` is neither a release number, `debian`, nor a path; write ./latest for a directory",
             "--ssh-key: id.pub: that is a private key; give its public half, the file that ends in .pub",
         ]

@@ -49,7 +49,7 @@ fn each_mistake_in_cluster_has_its_line() {
     3: the domain is longer than 189 characters
 
 debian-trixie → Debian 13
-    4: `Debian 13` is neither a recipe nor an image; write ./Debian 13 for a file
+    4: `Debian 13` is neither a recipe, as `etcd-image recipes` lists them, nor an image; write ./Debian 13 for a file
 
 "lab-1" → "\""
     5: `token` must have 1 to 128 letters, digits, `.`, `_` or `-`
@@ -358,7 +358,7 @@ path = "/etc/motd" → path = "/boot/firmware/config.txt"
     45: `/boot/firmware/config.txt` cannot be added: set [firmware] instead
 
 path = "/etc/motd" → path = "/boot/firmware/user-data"
-    45: `/boot/firmware/user-data` cannot be added: the boot partition is mounted over it
+    45: `/boot/firmware/user-data` cannot be added: the boot partition is mounted over it; [ssh], [network] and [firmware] set what is usually written there
 
 path = "/etc/motd" → path = "/home/admin/.ssh/authorized_keys"
     45: `/home/admin/.ssh/authorized_keys` is written by this program: set `authorized-keys` in [ssh]
