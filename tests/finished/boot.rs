@@ -159,12 +159,12 @@ fn a_boot_that_leads_elsewhere() {
             "cmdline.txt says `single`: the boot would end in a rescue shell",
         ],
     );
-    let without =
-        " break=premount module_blacklist=ext4 systemd.volatile=yes net.ifnames=0 net.ifnames=1";
+    let without = " break=premount overlayroot=tmpfs module_blacklist=ext4 systemd.volatile=yes net.ifnames=0 net.ifnames=1";
     sound.shows(
         |it| { it.boot_edit("cmdline.txt", " rootwait", &format!(" rootwait{without}")); },
         &[
             "cmdline.txt says `break=premount`: the boot would stop in the initramfs",
+            "cmdline.txt says `overlayroot=tmpfs`: what the node writes would be lost at every boot",
             "cmdline.txt says `module_blacklist=ext4`: the kernel would not load ext4, which the node needs",
             "cmdline.txt says `systemd.volatile=yes`: the boot would not use the node's own system",
             "cmdline.txt says `net.ifnames=1` after `net.ifnames=0`: the network interface would have another name",

@@ -76,6 +76,11 @@ fn check_words(arguments: &str, findings: &mut Findings) {
             "cmdline.txt says `{word}`: the boot would stop in the initramfs"
         ));
     }
+    if let Some(word) = words().find(|word| rules::lays_memory_over_root(word)) {
+        findings.add(format!(
+            "cmdline.txt says `{word}`: what the node writes would be lost at every boot"
+        ));
+    }
     for word in words() {
         if let Some(module) = rules::needed_module(word) {
             findings.add(without_module(word, module));

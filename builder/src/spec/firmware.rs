@@ -16,6 +16,9 @@ const SET: &str = "
     network-config noinitrd panic rdinit ro root rootdelay rootflags rootfstype rootwait rw systemd.mask systemd.run
     systemd.unit systemd.volatile systemd.wants";
 
+/// The argument with which Debian's package of this name lays memory over the root, and over the data below it.
+const OVERLAYROOT: &str = "overlayroot";
+
 /// The argument with which the kernel itself sets an address, which `NetworkManager` then leaves as it is.
 const NETWORK: &str = "ip";
 
@@ -54,6 +57,14 @@ pub(crate) fn needed_module(argument: &str) -> Option<&str> {
 /// Returns whether a node with a wired interface needs the module.
 pub(crate) fn is_needed(module: &str) -> bool {
     contains(MODULES, &module.replace('-', "_"))
+}
+
+/// Returns whether Debian's overlayroot(8) acts on this argument.
+pub(crate) fn lays_memory_over_root(argument: &str) -> bool {
+    let value = argument
+        .split_once('=')
+        .filter(|(name, _)| *name == OVERLAYROOT);
+    value.is_some_and(|(_, value)| !["", "disabled"].contains(&value))
 }
 
 /// Returns whether the kernel sets an address itself for this argument.
@@ -158,6 +169,11 @@ pub(super) fn argument(argument: &str) -> Result<(), String> {
             "`{argument}`: a node needs the module {module}, which would not be loaded"
         ));
     }
+    if name == OVERLAYROOT {
+        return Err(format!(
+            "`{argument}`: `read-only` in [appliance] protects the system, and keeps etcd's data"
+        ));
+    }
     if name == NETWORK {
         return Err(format!(
             "`{argument}`: the kernel would take the interface from the node; set [network] instead"
@@ -256,10 +272,6 @@ mod tests {
                 "`rw`: a node relies on its own `rw`, which cannot be set",
             ),
             (
-                "ip=dhcp",
-                "`ip=dhcp`: the kernel would take the interface from the node; set [network] instead",
-            ),
-            (
                 "net.ifnames=1",
                 "`net.ifnames=1`: a node relies on its own `net.ifnames`, which cannot be set",
             ),
@@ -290,6 +302,22 @@ mod tests {
             (
                 "--",
                 "`--` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
+            ),
+        ] {
+            assert_eq!(argument(text), Err(wanted.to_owned()));
+        }
+    }
+
+    #[test]
+    fn arguments_that_a_setting_replaces_name_it() {
+        for (text, wanted) in [
+            (
+                "overlayroot=tmpfs",
+                "`overlayroot=tmpfs`: `read-only` in [appliance] protects the system, and keeps etcd's data",
+            ),
+            (
+                "ip=dhcp",
+                "`ip=dhcp`: the kernel would take the interface from the node; set [network] instead",
             ),
         ] {
             assert_eq!(argument(text), Err(wanted.to_owned()));
