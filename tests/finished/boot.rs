@@ -258,6 +258,22 @@ fn arguments_that_take_the_network_from_the_node() {
     );
 }
 
+fn mount_the_root_read_only(it: &Copy<'_>) {
+    it.edit("/etc/fstab", "defaults,noatime", "defaults,noatime,ro");
+}
+
+#[test]
+fn a_root_that_is_mounted_read_only() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
+    Sound::built_in(scene).shows(
+        mount_the_root_read_only,
+        &["/etc/fstab mounts / with `ro`, and the node writes to it"],
+    );
+    // An appliance lays memory over it.
+    Sound::of("raspios-trixie").shows(mount_the_root_read_only, &[]);
+}
+
 fn switch_the_radio_off(it: &Copy<'_>) {
     it.boot_edit("config.txt", "arm_64bit=1", "dtoverlay=disable-wifi");
     it.boot_edit("cmdline.txt", " rootwait", " modprobe.blacklist=brcmfmac");

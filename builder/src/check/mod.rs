@@ -34,7 +34,7 @@ pub use findings::Findings;
 pub use partitions::{kernel_command_line, mount_faults, root_fault};
 
 use crate::description::{self, NodeDescription};
-use crate::inspect::{Files, Image, System, Volume};
+use crate::inspect::{Files, Image, NODE_PROGRAMS, System, Volume};
 use accounts::ImageAccounts;
 use system::NodeSystem;
 use tree::Tree;
@@ -80,6 +80,12 @@ fn check_root(
     for fault in mount_faults(&fstab, layout) {
         system.add(fault);
     }
+    let init = format!("{NODE_PROGRAMS}/init");
+    let has_memory_over_root = node.files.iter().any(|file| file.path == init);
+    system.expect(
+        has_memory_over_root || !partitions::is_root_read_only(&fstab),
+        "/etc/fstab mounts / with `ro`, and the node writes to it",
+    );
     identity::check(system)?;
     files::check(system)?;
     units::check(system)?;

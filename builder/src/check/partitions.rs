@@ -45,6 +45,12 @@ pub fn mount_faults(fstab: &str, layout: &Layout) -> Vec<String> {
     entries.filter_map(|entry| entry.fault(layout)).collect()
 }
 
+/// Returns whether fstab(5) mounts the root read-only.
+pub(super) fn is_root_read_only(fstab: &str) -> bool {
+    let mut entries = fstab.lines().filter_map(Mount::parse);
+    entries.any(|entry| entry.target == "/" && entry.options.split(',').any(|it| it == "ro"))
+}
+
 /// An entry of fstab(5).
 struct Mount<'t> {
     source: &'t str,
@@ -198,6 +204,19 @@ mod tests {
             "nas:/export /mnt nfs _netdev 0 0",
         ] {
             assert_eq!(mount(entry), Vec::<String>::new(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_root_is_read_only_if_its_options_say_so() {
+        for (entry, is_read_only) in [
+            ("PARTUUID=x / ext4 defaults,ro 0 1", true),
+            ("PARTUUID=x / ext4 errors=remount-ro 0 1", false),
+            ("PARTUUID=x /boot vfat ro 0 1", false),
+            ("# PARTUUID=x / ext4 ro 0 1", false),
+            ("PARTUUID=x /", false),
+        ] {
+            assert_eq!(is_root_read_only(entry), is_read_only, "{entry}");
         }
     }
 
