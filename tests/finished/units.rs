@@ -145,6 +145,29 @@ fn a_network_that_nothing_configures() {
 }
 
 #[test]
+fn another_program_that_configures_the_interface() {
+    let sound = Sound::of("raspios-trixie");
+    let networkd = "systemd-networkd.service";
+    sound.shows(
+        |it| {
+            let unit = format!("/usr/lib/systemd/system/{networkd}");
+            it.write(&unit, "[Service]\nExecStart=/usr/bin/dash\n");
+            let wants = "/etc/systemd/system/multi-user.target.wants";
+            it.link(&format!("{wants}/{networkd}"), &unit);
+            let path = "/etc/systemd/network/20-wired.network";
+            it.write(path, "[Match]\nName=e*\n\n[Network]\nDHCP=yes\n");
+            let generator = "/usr/lib/systemd/system-generators/netplan";
+            let wired = "network:\n  renderer: networkd\n  ethernets:\n    eth0:\n      dhcp4: true\n";
+            it.write(generator, "").write("/etc/netplan/60-wired.yaml", wired);
+        },
+        &[
+            "/etc/systemd/network/20-wired.network configures eth0 as well: systemd-networkd is enabled beside NetworkManager",
+            "/etc/netplan/60-wired.yaml gives eth0 to systemd-networkd, and NetworkManager then ignores it",
+        ],
+    );
+}
+
+#[test]
 fn an_interface_that_has_another_name() {
     let sound = Sound::of("raspios-trixie");
     let links = "/etc/systemd/network";

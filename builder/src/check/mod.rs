@@ -16,6 +16,7 @@ mod login;
 mod managed;
 mod modules;
 mod network;
+mod other_networks;
 mod partition_name;
 mod partitions;
 mod sshd;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::system::NodeSystem;
-use super::{managed, units};
+use super::{managed, other_networks, units};
 use crate::description::FileRole;
 use crate::inspect::Volume;
 use crate::spec::rules;
@@ -88,6 +88,7 @@ fn check_profile(path: &str, system: &mut NodeSystem<'_>) -> Result<()> {
         );
         check_ifupdown(interface, system)?;
         check_unmanaged(interface, system)?;
+        other_networks::check(interface, system)?;
     }
     Ok(())
 }
