@@ -51,6 +51,11 @@ fn network(table: &Table, log: &mut Complaints) -> Option<WifiNetwork> {
         let message = "`password` is \"none\", but WPA3 requires a password";
         log.add(password.place, message);
     }
+    if wpa3 && password.value.len() == KEY_DIGITS {
+        let message =
+            "`password` is a key of WPA2, of 64 digits; WPA3 requires the password itself";
+        log.add(password.place, message);
+    }
     Some(WifiNetwork {
         ssid: table.optional("ssid")?.value.to_owned(),
         password: (!open).then(|| Secret::new(password.value)),
@@ -58,6 +63,9 @@ fn network(table: &Table, log: &mut Complaints) -> Option<WifiNetwork> {
         wpa3,
     })
 }
+
+/// The number of digits of a key of WPA2, which takes the place of a password. No password is as long.
+const KEY_DIGITS: usize = 64;
 
 /// The password of an open network, which is too short for WPA.
 const OPEN: &str = "none";

@@ -80,6 +80,18 @@ fn dates_and_the_name_of_a_new_ca_have_no_effect_on_one_that_exists() {
 }
 
 #[test]
+fn wpa3_has_no_keys_instead_of_passwords() {
+    let wifi = |password: &str| {
+        format!(
+            "[network.wifi]\nssid = \"home\"\npassword = \"{password}\"\nwpa3 = true\ncountry = \"DE\"\n"
+        )
+    };
+    let wanted = "lab/cluster.toml:6: `password` is a key of WPA2, of 64 digits; WPA3 requires the password itself";
+    assert_eq!(complaints(&wifi(&"0a".repeat(32))), [wanted]);
+    assert_eq!(complaints(&wifi("correct horse")), Vec::<String>::new());
+}
+
+#[test]
 fn a_radio_that_is_needed_stays_on() {
     let wifi = "[network.wifi]\nssid = \"home\"\npassword = \"correct horse\"\ncountry = \"DE\"\n";
     let firmware = "[firmware]\nconfig = [\"dtoverlay=disable-bt\", \"dtoverlay=disable-wifi\"]\ncmdline = [\"module_blacklist=a,brcmfmac\"]\n";
