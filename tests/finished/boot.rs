@@ -258,6 +258,29 @@ fn arguments_that_take_the_network_from_the_node() {
     );
 }
 
+#[test]
+fn arguments_that_make_the_node_another_machine() {
+    let id = "systemd.machine_id=0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let name = "systemd.hostname=raspberrypi";
+    let others = format!(" rootwait {name} {id} cloud-init=disabled");
+    Sound::of("raspios-trixie").shows(
+        |it| {
+            it.boot_edit("cmdline.txt", " rootwait", &others);
+        },
+        &[
+            &format!("cmdline.txt says `{name}`, which is not that of node etcd1"),
+            &format!("cmdline.txt says `{id}`, which is not that of node etcd1"),
+        ],
+    );
+    Sound::of("ubuntu-server-24.04").shows(
+        |it| {
+            let off = " rootwait systemd.hostname=etcd1 cloud-init=disabled";
+            it.boot_edit("cmdline.txt", " rootwait", off);
+        },
+        &["cmdline.txt says `cloud-init=disabled`: cloud-init would not set the node's address"],
+    );
+}
+
 fn mount_the_root_read_only(it: &Copy<'_>) {
     it.edit("/etc/fstab", "defaults,noatime", "defaults,noatime,ro");
 }

@@ -5,6 +5,8 @@ use anyhow::Result;
 use super::Findings;
 use super::partitions::{argument, root_fault};
 use super::system::NodeSystem;
+use crate::description::FileRole;
+use crate::inspect::Volume;
 use crate::spec::rules;
 
 /// The targets that start the node's programs.
@@ -34,14 +36,40 @@ pub(super) fn check(arguments: &str, system: &mut NodeSystem<'_>) -> Result<()> 
             format!("cmdline.txt sets the Wi-Fi country to `{country}`, which does not exist: the radio stays off"),
         );
     }
+    check_identity(arguments, system);
     check_network(arguments, system);
     check_words(arguments, system.findings);
     Ok(())
 }
 
+/// Checks arguments that give the node the name or the id of another machine: systemd prefers them to its files.
+fn check_identity(arguments: &str, system: &mut NodeSystem<'_>) {
+    let node = system.node;
+    let own = [
+        ("systemd.hostname", Some(node.node.as_str())),
+        ("systemd.machine_id", node.machine_id.as_deref()),
+    ];
+    for (name, own) in own {
+        if let Some(value) = argument(arguments, name).filter(|value| Some(*value) != own) {
+            system.add(format!(
+                "cmdline.txt says `{name}={value}`, which is not that of node {}",
+                node.node
+            ));
+        }
+    }
+}
+
 /// Checks arguments that take the network from the node.
 fn check_network(arguments: &str, system: &mut NodeSystem<'_>) {
     let network = &system.node.network;
+    let file = system.node.file(FileRole::Network);
+    let has_seed = file.is_some_and(|file| file.partition == Volume::Boot);
+    if let Some(value) = argument(arguments, "cloud-init").filter(|_| has_seed) {
+        system.expect(
+            value != "disabled",
+            "cmdline.txt says `cloud-init=disabled`: cloud-init would not set the node's address",
+        );
+    }
     for word in arguments.split_whitespace() {
         if network.wifi && rules::excludes_radio(word) {
             system.add(without_module(word, rules::RADIO));

@@ -10,11 +10,12 @@ const BOOTS: &str = "
     fixup_file fixup_x initramfs kernel kernel_address kernel_old os_prefix overlay_prefix ramfsaddr
     ramfsfile start_file start_x tryboot_a_b upstream_kernel";
 
-/// Arguments of the kernel that decide what boots or how the network interface is called, or that this program sets.
+/// Arguments of the kernel that decide what boots, what a node is or how its network interface is called, or that this program
+/// sets.
 const SET: &str = "
-    biosdevname boot break cfg80211.ieee80211_regdom cgroup_disable ds fsck.mode fsck.repair init initrd mem net.ifnames
-    network-config noinitrd panic rdinit ro root rootdelay rootflags rootfstype rootwait rw systemd.mask systemd.run
-    systemd.unit systemd.volatile systemd.wants";
+    biosdevname boot break cfg80211.ieee80211_regdom cgroup_disable cloud-init ds fsck.mode fsck.repair init initrd mem
+    net.ifnames network-config noinitrd panic rdinit ro root rootdelay rootflags rootfstype rootwait rw systemd.hostname
+    systemd.machine_id systemd.mask systemd.run systemd.unit systemd.volatile systemd.wants";
 
 /// The argument with which Debian's package of this name lays memory over the root, and over the data below it.
 const OVERLAYROOT: &str = "overlayroot";
@@ -270,6 +271,10 @@ mod tests {
             (
                 "rw",
                 "`rw`: a node relies on its own `rw`, which cannot be set",
+            ),
+            (
+                "systemd.hostname=pi",
+                "`systemd.hostname=pi`: a node relies on its own `systemd.hostname`, which cannot be set",
             ),
             (
                 "net.ifnames=1",
