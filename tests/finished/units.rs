@@ -13,7 +13,7 @@ fn units_that_do_not_start() {
                 .remove(&format!("{folder}/multi-user.target.wants/etcd.service"));
         },
         &[
-            "no target starts etcd.service",
+            "no target starts etcd.service: a link to it in /etc/systemd/system/multi-user.target.wants is missing",
             "/etc/systemd/system/etcd-node-data.service masks etcd-node-data.service",
         ],
     );

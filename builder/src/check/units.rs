@@ -123,7 +123,10 @@ fn check_own(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
 /// Checks that a boot starts the unit, and that the unit can start.
 pub(super) fn started(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     if !is_wanted(name, &mut system.root)? {
-        system.add(format!("no target starts {name}"));
+        system.add(format!(
+            "no target starts {name}: a link to it in {OWN_FOLDER}/{}.wants is missing",
+            TARGETS[0]
+        ));
     }
     startable(name, system)
 }
