@@ -51,6 +51,8 @@ mod renewed;
 mod requests;
 #[cfg(target_os = "linux")]
 mod restore;
+#[cfg(target_os = "linux")]
+mod restored_in_place;
 mod s3;
 mod settings;
 #[cfg(target_os = "linux")]
