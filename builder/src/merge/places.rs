@@ -35,19 +35,7 @@ pub(super) fn refuse_images_of_another(joined: &Manifest, out: &Path) -> Result<
     let Some(found) = Manifest::in_directory(out)? else {
         return Ok(());
     };
-    if found.cluster == joined.cluster || found.ca() == joined.ca() {
-        return Ok(());
-    }
-    let message = format!(
-        "{} contains images of cluster `{}`, and this is cluster `{}`",
-        out.display(),
-        found.cluster,
-        joined.cluster
-    );
-    Err(Kind::Usage.error(
-        message,
-        "name another directory with `--out`, or remove these images",
-    ))
+    found.must_be_of(&joined.cluster, joined.ca(), out)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::sources::{InputRecord, Sources};
 use crate::apply::Staged;
 use crate::cli::OutputOptions;
 use crate::description::{ClusterDescription, DescribedMember};
+use crate::failure::Kind;
 use crate::file::{if_exists, is_name};
 use crate::hex;
 use crate::image_format::ImageFormat;
@@ -123,6 +124,19 @@ impl Manifest {
     pub(crate) fn in_directory(out: &Path) -> Result<Option<Self>> {
         let text = if_exists(fs_err::read_to_string(out.join(MANIFEST)))?;
         Ok(text.and_then(|text| Self::from_json(&text).ok()))
+    }
+
+    /// Fails if the images of a directory are those of a cluster with another name and another CA. The CA of a renamed cluster is
+    /// the same.
+    pub(crate) fn must_be_of(&self, cluster: &str, ca: Option<&str>, out: &Path) -> Result<()> {
+        if self.cluster == cluster || self.ca() == ca {
+            return Ok(());
+        }
+        let (out, found) = (out.display(), &self.cluster);
+        Err(Kind::Usage.error(
+            format!("{out} contains images of cluster `{found}`, and this is cluster `{cluster}`"),
+            "name another directory with `--out`, or remove these images",
+        ))
     }
 
     /// Returns the fingerprint of the CA.

@@ -102,19 +102,7 @@ fn refuse_images_of_another(cluster: &Cluster, state: &Path, out: &Path) -> Resu
     };
     let own = if_exists(fs_err::read_to_string(state.join("ca.crt")))?;
     let own = own.and_then(|pem| Some(pki::certificate(&pem).ok()?.fingerprint));
-    if manifest.cluster == cluster.name || own.as_deref() == manifest.ca() {
-        return Ok(());
-    }
-    let message = format!(
-        "{} contains images of cluster `{}`, and this is cluster `{}`",
-        out.display(),
-        manifest.cluster,
-        cluster.name
-    );
-    Err(Kind::Usage.error(
-        message,
-        "name another directory with `--out`, or remove these images",
-    ))
+    manifest.must_be_of(&cluster.name, own.as_deref(), out)
 }
 
 /// Fails if a new CA would be created beside images of the cluster, or for only some of its nodes, because the directory with the CA of the
