@@ -35,30 +35,22 @@ impl Joined {
         let of_nodes = nodes.flat_map(|(node, folder)| {
             let outputs = node.outputs.iter().map(|it| (&it.name, &it.sha256));
             let attachments = node.attachments.iter().map(|it| (&it.name, &it.sha256));
-            let all = outputs.chain(attachments);
-            all.map(move |(name, sha256)| ListedFile {
-                folder,
-                name,
-                sha256,
-            })
+            outputs.chain(attachments).map(move |file| (folder, file))
         });
-        let of_operator = self.client_folder().into_iter().flat_map(|folder| {
-            let files = self.manifest.client.iter();
-            files.map(move |it| ListedFile {
-                folder,
-                name: &it.name,
-                sha256: &it.sha256,
-            })
+        let client = self.client_folder().into_iter();
+        let of_operator = client.map(|folder| (folder, &self.manifest.client));
+        let parts = self.parts.iter();
+        let of_all = parts.map(|(folder, manifest)| (folder, &manifest.attachments));
+        let attached = of_operator.chain(of_all).flat_map(|(folder, files)| {
+            let files = files.iter().map(|it| (&it.name, &it.sha256));
+            files.map(move |file| (folder, file))
         });
-        let of_all = self.parts.iter().flat_map(|(folder, manifest)| {
-            let files = manifest.attachments.iter();
-            files.map(move |it| ListedFile {
-                folder,
-                name: &it.name,
-                sha256: &it.sha256,
-            })
-        });
-        of_nodes.chain(of_operator).chain(of_all)
+        let all = of_nodes.chain(attached);
+        all.map(|(folder, (name, sha256))| ListedFile {
+            folder,
+            name,
+            sha256,
+        })
     }
 }
 
