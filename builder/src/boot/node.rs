@@ -80,8 +80,7 @@ impl BootNode {
         let boot = &mut *image.boot()?;
         let config = text_if_exists(boot, "/config.txt")?.unwrap_or_default();
         let config = firmware_config::parse(&config, &[machine.board()], KERNEL);
-        let own =
-            text_if_exists(boot, &config.cmdline)?.ok_or_else(|| not_a_node("cmdline.txt"))?;
+        let own = text_if_exists(boot, &config.cmdline)?.ok_or_else(no_cmdline)?;
         let added = machine.cmdline_additions(config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
         let installed = core.then(|| installed(boot, &added));
@@ -138,7 +137,7 @@ fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i6
 /// Returns the command line that snapd creates from the card's own when it has installed Ubuntu Core, where the firmware
 /// reads it.
 fn installed(boot: &mut dyn ReadFs, added: &str) -> Result<String> {
-    let own = text_if_exists(boot, "/cmdline.txt")?.ok_or_else(|| not_a_node("cmdline.txt"))?;
+    let own = text_if_exists(boot, "/cmdline.txt")?.ok_or_else(no_cmdline)?;
     Ok(cmdline(&own, &format!("snapd_recovery_mode=run {added}")))
 }
 
@@ -190,9 +189,9 @@ pub(super) fn text_if_exists(fs: &mut dyn ReadFs, path: &str) -> Result<Option<S
     }
 }
 
-pub(super) fn not_a_node(missing: &str) -> anyhow::Error {
+fn no_cmdline() -> anyhow::Error {
     Kind::Unsupported.error(
-        format!("the image is not a node: it has no {missing}"),
+        "the image is not a node: it has no cmdline.txt",
         "boot images that `etcd-image build` wrote",
     )
 }
