@@ -98,11 +98,6 @@ impl Setup {
             identities: self.identities.clone(),
         }
     }
-
-    /// Returns whether the node must accept one of our keys.
-    pub(super) fn expects_login(&self, node: &str) -> bool {
-        self.nodes_with_login.contains(node)
-    }
 }
 
 /// Returns the requested machine, or an error if it cannot work.
