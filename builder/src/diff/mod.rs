@@ -24,7 +24,7 @@ use crate::inspect::{Files, Image, Layout, Part, Volume};
 use crate::secret::FingerprintKey;
 
 use directory::{NamedImage, images};
-use tree::FilesByPath;
+use tree::files_by_path;
 
 /// Compares two images, or all images of two directories by their names, also those of fleets. `state` is the state directory
 /// with the keys of the fingerprints, if the user names one; that of a fleet contains those of its clusters.
@@ -168,17 +168,12 @@ fn compare_files(
         let both = (a.files.at(volume), b.files.at(volume));
         // Ubuntu Core has no root partition before its first boot.
         let (Ok(of_a), Ok(of_b)) = both else { continue };
-        let trees = (FilesByPath::read(of_a)?, FilesByPath::read(of_b)?);
-        let paths: BTreeSet<&String> = trees
-            .0
-            .entries
-            .keys()
-            .chain(trees.1.entries.keys())
-            .collect();
+        let (tree_a, tree_b) = (files_by_path(of_a)?, files_by_path(of_b)?);
+        let paths: BTreeSet<&String> = tree_a.keys().chain(tree_b.keys()).collect();
         for path in paths {
             let key = (volume, path.clone());
             let is_secret = a.secrets.contains(&key) || b.secrets.contains(&key);
-            let found = (trees.0.entries.get(path), trees.1.entries.get(path));
+            let found = (tree_a.get(path), tree_b.get(path));
             let (of_a, of_b) = (a.files.at(volume)?, b.files.at(volume)?);
             let content = match found {
                 (Some(x), Some(y)) => {
