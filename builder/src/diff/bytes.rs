@@ -3,17 +3,11 @@
 use anyhow::Result;
 use diskimg::Storage;
 
-use crate::inspect::Image;
-
 /// Bytes that are compared at a time.
 const CHUNK: usize = 1 << 20;
 
 /// Returns the place of the first byte that differs, or `None` if the images are the same.
-pub(super) fn first_difference(a: &Image, b: &Image) -> Result<Option<u64>> {
-    first(&*a.storage(), &*b.storage())
-}
-
-fn first(a: &dyn Storage, b: &dyn Storage) -> Result<Option<u64>> {
+pub(super) fn first_difference(a: &dyn Storage, b: &dyn Storage) -> Result<Option<u64>> {
     let size = a.size().min(b.size());
     let mut buffers = [vec![0; CHUNK], vec![0; CHUNK]];
     for start in (0..size).step_by(CHUNK) {
@@ -40,7 +34,7 @@ mod tests {
         let image = vec![7; CHUNK + 9];
         let compared = |other: Vec<u8>| {
             let [a, b] = [image.clone(), other].map(Memory::new);
-            first(&a, &b).unwrap()
+            first_difference(&a, &b).unwrap()
         };
         assert_eq!(compared(image.clone()), None);
         for place in [0, 440, CHUNK, CHUNK + 8] {

@@ -67,7 +67,7 @@ fn compare_images(
     let differences = match (a, b) {
         (Some(a), Some(b)) => {
             let (mut a, mut b) = (Side::open(&a.path)?, Side::open(&b.path)?);
-            match bytes::first_difference(&a.image, &b.image)? {
+            match bytes::first_difference(&*a.image.storage(), &*b.image.storage())? {
                 None => Vec::new(),
                 Some(first) => {
                     let mut differences = compare_tables(a.image.layout(), b.image.layout());
