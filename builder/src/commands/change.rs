@@ -17,7 +17,7 @@ use crate::pki;
 use crate::progress::{self, Progress};
 use crate::run::{Job, Prepared};
 use crate::shell;
-use crate::spec::{self, Cluster, NodeEdit, Purpose};
+use crate::spec::{self, NodeEdit, Purpose};
 use crate::store::Destination;
 
 /// A change of the members. The JSON format is stable; `format` is raised when a field changes or is removed.
@@ -144,7 +144,7 @@ impl<'a> ChangeContext<'a> {
 
     /// Changes `cluster.toml`, unless it contains the change. A change is refused if it would make the file invalid, if nobody could
     /// issue the certificates that follow from it, or if the image of its new node may not be built, such as without the key that signs it.
-    pub(super) fn edit(&self, edit: &NodeEdit) -> Result<Cluster> {
+    pub(super) fn edit(&self, edit: &NodeEdit) -> Result<()> {
         let mut input = self.input()?;
         let path = self.options.work.fetch.sources.config.clone();
         let mut file = input.config.take().unwrap_or_else(|| spec::TextFile {
@@ -171,7 +171,7 @@ impl<'a> ChangeContext<'a> {
             cli::replace(&file.path, &file.text)?;
             self.note(&format!("changed {}", file.path.display()));
         }
-        Ok(cluster)
+        Ok(())
     }
 
     /// Builds the image of a node, unless the node runs already.
