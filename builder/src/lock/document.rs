@@ -176,7 +176,7 @@ struct AnyFormat {
 }
 
 impl Lock {
-    /// Creates the lock of a cluster, for this version of the program.
+    /// Creates the lock of a cluster without archives, for this version of the program.
     pub fn new(
         cluster: &str,
         overlays: String,
@@ -194,12 +194,6 @@ impl Lock {
             files,
             archives: Vec::new(),
         }
-    }
-
-    /// Returns this lock with archives.
-    #[must_use]
-    pub fn with_archives(self, archives: Vec<LockedFile>) -> Self {
-        Self { archives, ..self }
     }
 
     /// Returns this lock with another base and etcd, for this version of the program.

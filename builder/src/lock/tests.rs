@@ -42,7 +42,9 @@ fn lock() -> Lock {
         sha256: None,
         fingerprint: Some("0123456789abcdef".into()),
     }];
-    Lock::new("main", sha256("d"), base, etcd, files).with_archives(archives)
+    let mut lock = Lock::new("main", sha256("d"), base, etcd, files);
+    lock.archives = archives;
+    lock
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Job {
         let archives = archives.map(|(archive, unpacked)| {
             LockedFile::archive(archive, &unpacked.sha256, unpacked.is_public(), key)
         });
-        let inputs = Lock::new(
+        let mut inputs = Lock::new(
             &nodes.cluster.name,
             nodes.overlays.sha256()?,
             base.locked.clone(),
@@ -86,7 +86,7 @@ impl Job {
                 .filter_map(|file| LockedFile::new(file, key))
                 .collect(),
         );
-        let inputs = inputs.with_archives(archives.collect());
+        inputs.archives = archives.collect();
         if self.work.lock.locked {
             lock.require(&inputs)?;
         }
