@@ -79,7 +79,7 @@ impl<'a> Database<'a> {
     fn page(&self, id: u64) -> Option<BoltPage<'a>> {
         let start = usize::try_from(id).ok()?.checked_mul(self.page_size)?;
         let bytes = self.bytes.get(start..)?;
-        let more = usize::try_from(half(bytes, 12)?).ok()?;
+        let more = usize::try_from(u32_at(bytes, 12)?).ok()?;
         let length = more.checked_add(1)?.checked_mul(self.page_size)?;
         Some(BoltPage {
             bytes: bytes.get(..length)?,
@@ -130,11 +130,11 @@ impl<'a> BoltBucket<'a> {
 
 impl<'a> BoltPage<'a> {
     fn kind(self) -> Option<u16> {
-        quarter(self.bytes, 8)
+        u16_at(self.bytes, 8)
     }
 
     fn count(self) -> Option<usize> {
-        quarter(self.bytes, 10).map(usize::from)
+        u16_at(self.bytes, 10).map(usize::from)
     }
 
     /// Returns the page below the element of a branch.
@@ -145,7 +145,7 @@ impl<'a> BoltPage<'a> {
     /// Returns the key and the value of an element of a leaf.
     fn entry(self, at: usize) -> Option<BoltEntry<'a>> {
         let element = HEADER + at * ELEMENT;
-        let word = |at| usize::try_from(half(self.bytes, element + at)?).ok();
+        let word = |at| usize::try_from(u32_at(self.bytes, element + at)?).ok();
         let start = element.checked_add(word(4)?)?;
         let middle = start.checked_add(word(8)?)?;
         let end = middle.checked_add(word(12)?)?;
@@ -162,9 +162,9 @@ struct BoltHeader {
 
 fn header(bytes: &[u8], start: usize) -> Option<BoltHeader> {
     let bytes = bytes.get(start.checked_add(HEADER)?..)?;
-    let page_size = usize::try_from(half(bytes, 8)?).ok()?;
-    let sound = half(bytes, 0)? == MAGIC
-        && half(bytes, 4)? == VERSION
+    let page_size = usize::try_from(u32_at(bytes, 8)?).ok()?;
+    let sound = u32_at(bytes, 0)? == MAGIC
+        && u32_at(bytes, 4)? == VERSION
         && u64_at(bytes, 56)? == checksum(bytes.get(..56)?)
         && page_size.is_power_of_two()
         && page_size >= 512;
@@ -182,17 +182,17 @@ fn checksum(bytes: &[u8]) -> u64 {
     })
 }
 
-fn quarter(bytes: &[u8], at: usize) -> Option<u16> {
-    let word = bytes.get(at..at.checked_add(2)?)?;
-    Some(u16::from_le_bytes(word.try_into().ok()?))
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let word = bytes.get(at..)?.first_chunk()?;
+    Some(u16::from_le_bytes(*word))
 }
 
-fn half(bytes: &[u8], at: usize) -> Option<u32> {
-    let word = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_le_bytes(word.try_into().ok()?))
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let word = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*word))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    let word = bytes.get(at..at.checked_add(8)?)?;
-    Some(u64::from_le_bytes(word.try_into().ok()?))
+    let word = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*word))
 }
