@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 use tonic::client::Grpc;
-use tonic::{Code, Request, Streaming};
+use tonic::{Request, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::call_error::CallError;
@@ -227,13 +227,11 @@ fn runtime() -> Result<Runtime, CallError> {
 fn refusal(status: &tonic::Status) -> CallError {
     match status.source() {
         Some(cause) => CallError::connection(cause),
-        None if status.message().is_empty() => CallError::Answer(name(status.code())),
+        None if status.message().is_empty() => {
+            CallError::Answer(status.code().description().to_owned())
+        }
         None => CallError::Answer(printable(status.message())),
     }
-}
-
-fn name(code: Code) -> String {
-    code.description().to_owned()
 }
 
 #[cfg(test)]
