@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::call_error::CallError;
-use super::messages::{Done, PutRequest, RangeRequest};
+use super::messages::{Empty, PutRequest, RangeRequest};
 use super::session::Session;
 use super::transaction::{
     Compare, KeepAliveAnswer, LeaseAnswer, LeaseRequest, MemberRequest, RequestOperation,
@@ -32,7 +32,7 @@ impl Session {
 
     /// Ends a lease, which removes its keys.
     pub fn end_lease(&self, lease: u64) -> Result<(), CallError> {
-        let Done {} = self.call("/etcdserverpb.Lease/LeaseRevoke", ThisLease { lease })?;
+        let Empty {} = self.call("/etcdserverpb.Lease/LeaseRevoke", ThisLease { lease })?;
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl Session {
     /// Removes a member from the cluster.
     pub fn remove_member(&self, id: u64) -> Result<(), CallError> {
         let path = "/etcdserverpb.Cluster/MemberRemove";
-        let Done {} = self.call_within(CHANGE, path, MemberRequest { id })?;
+        let Empty {} = self.call_within(CHANGE, path, MemberRequest { id })?;
         Ok(())
     }
 }

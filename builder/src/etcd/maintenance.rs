@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::call_error::CallError;
 use super::messages::{
-    Alarm, AlarmAnswer, AlarmRequest, CompactRequest, Done, Hash, HashRequest, MoveLeaderRequest,
+    Alarm, AlarmAnswer, AlarmRequest, CompactRequest, Empty, Hash, HashRequest, MoveLeaderRequest,
     Pair, PasswordRequest, RangeAnswer, RangeRequest,
 };
 use super::session::Session;
@@ -36,7 +36,7 @@ impl Session {
     /// Rewrites the database of this member without its free pages. The member serves nothing meanwhile.
     pub fn defragment(&self) -> Result<(), CallError> {
         let path = "/etcdserverpb.Maintenance/Defragment";
-        let Done {} = self.call_within(WHOLE, path, Done {})?;
+        let Empty {} = self.call_within(WHOLE, path, Empty {})?;
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Session {
             revision,
             is_physical: true,
         };
-        let Done {} = self.call_within(WHOLE, "/etcdserverpb.KV/Compact", request)?;
+        let Empty {} = self.call_within(WHOLE, "/etcdserverpb.KV/Compact", request)?;
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Session {
     /// Makes another member the leader. Only the leader accepts this call.
     pub fn move_leader(&self, target: u64) -> Result<(), CallError> {
         let path = "/etcdserverpb.Maintenance/MoveLeader";
-        let Done {} = self.call_within(ELECTION, path, MoveLeaderRequest { target })?;
+        let Empty {} = self.call_within(ELECTION, path, MoveLeaderRequest { target })?;
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Session {
             password: String::from_utf8_lossy(password.reveal()).into_owned(),
         };
         let path = "/etcdserverpb.Auth/UserChangePassword";
-        let Done {} = self.call_within(ELECTION, path, request)?;
+        let Empty {} = self.call_within(ELECTION, path, request)?;
         Ok(())
     }
 

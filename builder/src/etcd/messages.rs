@@ -99,13 +99,9 @@ impl Status {
     }
 }
 
-/// A request without fields.
+/// A request without fields, or an answer of which only its arrival matters.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
-pub(super) struct Nothing {}
-
-/// An answer of which only its arrival matters.
-#[derive(Clone, Copy, PartialEq, Eq, Message)]
-pub(super) struct Done {}
+pub(super) struct Empty {}
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub(super) struct MembersAnswer {

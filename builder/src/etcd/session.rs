@@ -17,8 +17,7 @@ use tonic_prost::ProstCodec;
 
 use super::call_error::CallError;
 use super::messages::{
-    Done, Member, MembersAnswer, Nothing, PutRequest, RangeAnswer, RangeRequest, SnapshotPart,
-    Status,
+    Empty, Member, MembersAnswer, PutRequest, RangeAnswer, RangeRequest, SnapshotPart, Status,
 };
 use super::timeouts::Timeouts;
 use super::transport::{self, Channel, Connected, PeerAnswer};
@@ -79,12 +78,12 @@ impl Session {
 
     /// Returns the status of this member, which it reports without asking others.
     pub fn status(&self) -> Result<Status, CallError> {
-        self.call("/etcdserverpb.Maintenance/Status", Nothing {})
+        self.call("/etcdserverpb.Maintenance/Status", Empty {})
     }
 
     /// Returns all members, as this one knows them.
     pub fn members(&self) -> Result<Vec<Member>, CallError> {
-        let list: MembersAnswer = self.call("/etcdserverpb.Cluster/MemberList", Nothing {})?;
+        let list: MembersAnswer = self.call("/etcdserverpb.Cluster/MemberList", Empty {})?;
         Ok(list.members)
     }
 
@@ -95,7 +94,7 @@ impl Session {
             value: value.into(),
             lease: 0,
         };
-        let Done {} = self.call("/etcdserverpb.KV/Put", put)?;
+        let Empty {} = self.call("/etcdserverpb.KV/Put", put)?;
         Ok(())
     }
 
@@ -115,7 +114,7 @@ impl Session {
         &self,
         mut sink: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let begin = self.stream("/etcdserverpb.Maintenance/Snapshot", Nothing {});
+        let begin = self.stream("/etcdserverpb.Maintenance/Snapshot", Empty {});
         let mut stream: Streaming<SnapshotPart> = self.block(STALL, begin)?;
         let mut next = || {
             let part = async { stream.message().await.map_err(|status| refusal(&status)) };
