@@ -37,7 +37,7 @@ pub struct Times {
 
 /// The state of one node during the wait.
 #[derive(Debug)]
-struct Progressing {
+struct NodeState {
     name: String,
     stage: Stage,
     refusals: u32,
@@ -62,8 +62,8 @@ pub fn until_healthy(
     progress: &dyn Progress,
 ) -> Result<Times> {
     let started = Instant::now();
-    let mut watch = Watch {
-        nodes: names.iter().map(|name| Progressing::new(name)).collect(),
+    let mut wait = Wait {
+        nodes: names.iter().map(|name| NodeState::new(name)).collect(),
         times: Times::default(),
         started,
         culprit: None,
@@ -71,23 +71,24 @@ pub fn until_healthy(
     };
     let limit = Duration::from_secs(lab.setup().timeout);
     loop {
-        let result = watch.look(lab);
+        let result = wait.look(lab);
         let failure = match result {
-            Ok(true) => return Ok(watch.times),
+            Ok(true) => return Ok(wait.times),
             Ok(false) if started.elapsed() < limit => None,
-            Ok(false) => Some(watch.timeout(limit)),
+            Ok(false) => Some(wait.timeout(limit)),
             Err(error) => Some(error),
         };
         if let Some(error) = failure {
-            watch.explain(lab);
+            wait.explain(lab);
             return Err(error);
         }
         thread::sleep(PAUSE);
     }
 }
 
-struct Watch<'a> {
-    nodes: Vec<Progressing>,
+/// The wait for a healthy cluster.
+struct Wait<'a> {
+    nodes: Vec<NodeState>,
     times: Times,
     started: Instant,
     /// The node that ended the wait.
@@ -95,7 +96,7 @@ struct Watch<'a> {
     progress: &'a dyn Progress,
 }
 
-impl Watch<'_> {
+impl Wait<'_> {
     /// Polls every node once, and returns whether all are healthy.
     fn look(&mut self, lab: &mut BootLab) -> Result<bool> {
         for index in 0..self.nodes.len() {
@@ -243,7 +244,7 @@ impl Watch<'_> {
         }
     }
 
-    fn print_last_lines(&self, lab: &mut BootLab, node: &Progressing) {
+    fn print_last_lines(&self, lab: &mut BootLab, node: &NodeState) {
         let print = |line: &str| self.progress.note(line);
         print(&format!("--- last lines of the console of {}", node.name));
         if let Ok(console) = lab.machines.console(&node.name) {
@@ -261,7 +262,7 @@ impl Watch<'_> {
     }
 }
 
-impl Progressing {
+impl NodeState {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
