@@ -27,7 +27,7 @@ const AT_ONCE: u64 = 4;
 /// The parts of a blob that a store has.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Progressed {
+struct SentParts {
     /// The object, since one machine may send to several servers.
     place: String,
     /// The server's name of the upload.
@@ -51,7 +51,7 @@ impl S3 {
             return self.write(&blob.name(), fs_err::read(file)?);
         }
         let place = self.place(&blob.name());
-        let earlier = journal.read::<Progressed>();
+        let earlier = journal.read::<SentParts>();
         let earlier = earlier.filter(|earlier| earlier.place == place);
         let is_continued = earlier.is_some();
         match self.in_parts(blob, file, journal, (earlier, task)) {
@@ -69,7 +69,7 @@ impl S3 {
         blob: &Blob,
         file: &Path,
         journal: &Journal,
-        (earlier, task): (Option<Progressed>, &mut dyn Task),
+        (earlier, task): (Option<SentParts>, &mut dyn Task),
     ) -> Result<()> {
         let (name, path) = (blob.name(), self.path(&blob.name()));
         let failed = |error| {
@@ -82,7 +82,7 @@ impl S3 {
         };
         let mut upload = match earlier {
             Some(earlier) => earlier,
-            None => Progressed {
+            None => SentParts {
                 place: self.place(&name),
                 id: self
                     .run(self.client.create_multipart(&path))
