@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use lab::qemu;
 
-use super::node::text_if_exists;
 use crate::failure::Kind;
 use crate::firmware_config::{self, KERNEL};
 use crate::inspect::Image;
@@ -27,7 +26,7 @@ impl DebianKernel {
 
     fn of(image: &Image) -> Result<Self> {
         let (boot, root) = (&mut *image.boot()?, &mut *image.root()?);
-        let config = text_if_exists(boot, "/config.txt")?.unwrap_or_default();
+        let config = boot.read_text("/config.txt")?.unwrap_or_default();
         let config = firmware_config::parse(&config, &["pi4"], KERNEL);
         let initramfs = config.initramfs.ok_or_else(no_initramfs)?;
         let mut initrd = boot.read(&initramfs)?;

@@ -78,9 +78,9 @@ impl BootNode {
         let valid = validity(&description, &mut files)?;
         let members = description.members.into_iter();
         let boot = &mut *image.boot()?;
-        let config = text_if_exists(boot, "/config.txt")?.unwrap_or_default();
+        let config = boot.read_text("/config.txt")?.unwrap_or_default();
         let config = firmware_config::parse(&config, &[machine.board()], KERNEL);
-        let own = text_if_exists(boot, &config.cmdline)?.ok_or_else(no_cmdline)?;
+        let own = boot.read_text(&config.cmdline)?.ok_or_else(no_cmdline)?;
         let added = machine.cmdline_additions(config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
         let installed = core.then(|| installed(boot, &added));
@@ -137,7 +137,7 @@ fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i6
 /// Returns the command line that snapd creates from the card's own when it has installed Ubuntu Core, where the firmware
 /// reads it.
 fn installed(boot: &mut dyn ReadFs, added: &str) -> Result<String> {
-    let own = text_if_exists(boot, "/cmdline.txt")?.ok_or_else(no_cmdline)?;
+    let own = boot.read_text("/cmdline.txt")?.ok_or_else(no_cmdline)?;
     Ok(cmdline(&own, &format!("snapd_recovery_mode=run {added}")))
 }
 
@@ -180,13 +180,6 @@ fn boot_files(
         initramfs: config.initramfs,
         device_tree,
     })
-}
-
-pub(super) fn text_if_exists(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
-    match fs.metadata(path)? {
-        None => Ok(None),
-        Some(_) => Ok(Some(String::from_utf8_lossy(&fs.read(path)?).into_owned())),
-    }
 }
 
 fn no_cmdline() -> anyhow::Error {
