@@ -53,7 +53,7 @@ pub(super) fn check(
 /// Returns the trace of a boot.
 fn booted(root: &mut dyn ReadFs) -> Result<Option<String>> {
     for path in ["/etc/machine-id", "/var/lib/dbus/machine-id"] {
-        let id = required_text(root, path)?;
+        let id = text_or_empty(root, path)?;
         let id = id.trim();
         if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(Some(format!("{path} is set")));
@@ -68,7 +68,7 @@ fn booted(root: &mut dyn ReadFs) -> Result<Option<String>> {
 
 /// Returns the trace of Raspberry Pi Imager's customization.
 fn customized(boot: &mut dyn ReadFs) -> Result<Option<String>> {
-    let command = required_text(boot, "/cmdline.txt")?;
+    let command = text_or_empty(boot, "/cmdline.txt")?;
     let is_imagers = |word: &&str| word.starts_with("systemd.run=") || word.contains("rpi-imager");
     if let Some(word) = command.split_whitespace().find(is_imagers) {
         return Ok(Some(format!("cmdline.txt says `{word}`")));
@@ -78,7 +78,7 @@ fn customized(boot: &mut dyn ReadFs) -> Result<Option<String>> {
             return Ok(Some(format!("{} is on the boot partition", &path[1..])));
         }
     }
-    let seed = required_text(boot, "/meta-data")?;
+    let seed = text_or_empty(boot, "/meta-data")?;
     let line = seed.lines().find(|line| line.contains("rpi-imager"));
     Ok(line.map(|line| format!("meta-data says `{line}`")))
 }
@@ -96,7 +96,7 @@ fn data(root: &mut dyn ReadFs) -> Result<Option<String>> {
 }
 
 /// Returns the content of a regular file, or an empty text.
-fn required_text(fs: &mut dyn ReadFs, path: &str) -> Result<String> {
+fn text_or_empty(fs: &mut dyn ReadFs, path: &str) -> Result<String> {
     match fs.metadata(path)? {
         Some(found) if found.kind == FileKind::File => Ok(fs.read_text(path)?.unwrap_or_default()),
         _ => Ok(String::new()),
