@@ -58,6 +58,7 @@ pub use rotation::{
 };
 pub use stored::{StoredCertificate, requested, stored};
 pub use trust_store::TrustedCertificate;
+pub(crate) use x509::end_of_validity;
 
 use crate::failure::Kind;
 use crate::spec::Cluster;
@@ -220,11 +221,6 @@ pub fn without_keys(pem: &str) -> &str {
     };
     let end = begins.find(is_key).unwrap_or(pem.len());
     pem.get(..end).unwrap_or(pem)
-}
-
-/// Returns when the validity of a certificate in DER form ends, in seconds since 1970; `None` if it is not a certificate.
-pub fn end_of_validity(der: &[u8]) -> Option<i64> {
-    x509::end_of_validity(der)
 }
 
 /// Returns whether one of the CAs in `authority` may sign certificates and issued and signed the certificate `leaf`, both PEM.

@@ -132,8 +132,8 @@ fn is_signature(public_key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
     ALL_VERIFICATION_ALGS.iter().any(holds)
 }
 
-/// Returns when the validity of a certificate in DER form ends, in seconds since 1970.
-pub(super) fn end_of_validity(der: &[u8]) -> Option<i64> {
+/// Returns when the validity of a certificate in DER form ends, in seconds since 1970; `None` if it is not a certificate.
+pub(crate) fn end_of_validity(der: &[u8]) -> Option<i64> {
     let (_, x509) = X509Certificate::from_der(der).ok()?;
     Some(x509.validity().not_after.timestamp())
 }
