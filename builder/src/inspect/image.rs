@@ -40,7 +40,8 @@ impl Image {
     ///
     /// The file system checks come first because they name the fault, which a reader would not.
     pub fn open_base(file: &File) -> Result<(Self, Refusals)> {
-        let file = opened(file.try_clone()?)?;
+        let file = ReadOnlyFile::new(file.try_clone()?).context("reading the size of the base")?;
+        let file = Arc::new(file);
         let storage: Arc<dyn Storage> = file.clone();
         let mut refusals = Refusals::default();
         let core_facts = facts_of_storage(&storage, &mut refusals)?;
@@ -153,11 +154,6 @@ impl Image {
     fn window(&self, part: &Part) -> Result<Arc<dyn Storage>> {
         Ok(Arc::new(Window::new(self.storage(), part.start, part.len)?))
     }
-}
-
-fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
-    let file = ReadOnlyFile::new(file).context("reading the size of the base")?;
-    Ok(Arc::new(file))
 }
 
 /// Refuses a base that must not be edited, and collects the facts that its layout does not show.
