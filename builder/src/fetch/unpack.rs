@@ -47,26 +47,6 @@ pub(super) fn unpack_stream(
     task: &mut dyn Task,
 ) -> Result<SourceDigests> {
     let limit = size.unwrap_or(LARGEST_IMAGE);
-    let seen = stream((source, reader), target, limit, threads, task)?;
-    within(source, seen, size)
-}
-
-/// Fails if an image is too long.
-fn within(source: &Path, seen: SourceDigests, size: Option<u64>) -> Result<SourceDigests> {
-    match seen.raw.size > size.unwrap_or(LARGEST_IMAGE) {
-        true => Err(too_long(source, size)),
-        false => Ok(seen),
-    }
-}
-
-/// Unpacks at most `limit` bytes and one more; the rest of a longer image is read for the digest alone.
-fn stream(
-    (source, reader): (&Path, impl Read),
-    target: &File,
-    limit: u64,
-    threads: usize,
-    task: &mut dyn Task,
-) -> Result<SourceDigests> {
     let mut reader = BufReader::with_capacity(256 << 10, DigestReader::watched(reader, task));
     let start = reader
         .fill_buf()
@@ -76,14 +56,24 @@ fn stream(
         "it is a Zip archive"
     );
     let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, error))?;
+    // One byte more shows that an image is too long.
     let mut bounded = (&mut decoder).take(limit + 1);
     let raw = pump(&mut bounded, target, |error| unreadable(source, error))?;
     let source_left = decoder.into_inner();
+    // The rest of an image that is too long is read for the digest alone.
     let packed = match raw.size > limit {
         true => source_left.into_inner().drain()?,
         false => drain(source_left, source)?,
     };
-    Ok(SourceDigests { packed, raw })
+    within(source, SourceDigests { packed, raw }, size)
+}
+
+/// Fails if an image is too long.
+fn within(source: &Path, seen: SourceDigests, size: Option<u64>) -> Result<SourceDigests> {
+    match seen.raw.size > size.unwrap_or(LARGEST_IMAGE) {
+        true => Err(too_long(source, size)),
+        false => Ok(seen),
+    }
 }
 
 /// Reads the bytes that follow the decoder's end, and fails if there are any.
