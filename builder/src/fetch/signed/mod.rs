@@ -11,8 +11,6 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use super::cache::{Cache, CacheEntry};
@@ -111,16 +109,12 @@ impl Texts {
 }
 
 fn cached_texts(entry: &CacheEntry) -> Option<Texts> {
-    let read = |ending| read_text(&entry.path(ending));
+    // An unreadable file is downloaded again.
+    let read = |ending| fs_err::read_to_string(entry.path(ending)).ok();
     Some(Texts {
         list: read(LIST)?,
         signature: read(SIGNATURE)?,
     })
-}
-
-/// Reads a cached file; an unreadable one is downloaded again.
-fn read_text(path: &Path) -> Option<String> {
-    fs_err::read_to_string(path).ok()
 }
 
 fn download_texts(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
