@@ -69,12 +69,7 @@ pub fn replace_all<'a>(
 
 /// Writes a file, replacing an existing one.
 pub(super) fn write_over(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    create(path, OpenOptions::new().create(true).truncate(true), bytes)
-        .with_context(|| unwritable(path))
-}
-
-fn create(path: &Path, options: &mut OpenOptions, bytes: &[u8]) -> io::Result<()> {
-    options.write(true).open(path)?.write_all(bytes)
+    std::fs::write(path, bytes).with_context(|| unwritable(path))
 }
 
 fn unwritable(path: &Path) -> Failure {
