@@ -104,10 +104,7 @@ fn of_address(line: &str) -> Option<String> {
 
 /// Returns the prefix length that a netmask stands for.
 pub(crate) fn prefix_length(mask: IpAddr) -> Option<u8> {
-    match mask {
-        IpAddr::V4(mask) => ipnet::ipv4_mask_to_prefix(mask).ok(),
-        IpAddr::V6(mask) => ipnet::ipv6_mask_to_prefix(mask).ok(),
-    }
+    ipnet::ip_mask_to_prefix(mask).ok()
 }
 
 #[cfg(test)]
