@@ -33,7 +33,8 @@ pub(crate) fn parse(text: &str, filters: &[&str], unnamed: &str) -> FirmwareConf
     let path = |name: &str| format!("/{prefix}{name}");
     let kernel = get("kernel").unwrap_or(unnamed);
     let automatic = || is_on("auto_initramfs").then(|| beside(kernel));
-    let named = get("initramfs").and_then(first_word);
+    // As in `initramfs FILE followkernel`.
+    let named = get("initramfs").and_then(|value| value.split_whitespace().next());
     FirmwareConfig {
         kernel: path(kernel),
         initramfs: named
@@ -51,11 +52,6 @@ pub(crate) fn parse(text: &str, filters: &[&str], unnamed: &str) -> FirmwareConf
 fn beside(kernel: &str) -> String {
     let stem = kernel.split('.').next().unwrap_or(kernel);
     stem.replacen("kernel", "initramfs", 1)
-}
-
-/// Returns the file of `initramfs FILE followkernel`.
-fn first_word(value: &str) -> Option<&str> {
-    value.split_whitespace().next()
 }
 
 #[cfg(test)]
