@@ -8,11 +8,11 @@ use crate::count::count;
 use crate::spec;
 
 /// A machine, and whether one of its names says that it runs etcd.
-pub(super) type Named = (Host, bool);
+pub(super) type MarkedHost = (Host, bool);
 
 /// Reads the machines: those with etcd in their names if there are any, otherwise all. An error begins with its place.
 pub(super) fn read(text: &str) -> Result<Listing, String> {
-    let (mut all, mut notes) = (Vec::<Named>::new(), Vec::new());
+    let (mut all, mut notes) = (Vec::<MarkedHost>::new(), Vec::new());
     for (number, line) in lines(text) {
         let found = named_on(line).map_err(|what| format!(":{number}: {what}"))?;
         let Some((host, is_etcd)) = found else {
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
         }
     }
     // The name of a machine that is no member may contain `etcd` as well.
-    let is_member = |(host, is_etcd): &Named| *is_etcd && !host.variables.is_empty();
+    let is_member = |(host, is_etcd): &MarkedHost| *is_etcd && !host.variables.is_empty();
     if !all.iter().any(is_member) {
         all.retain(|(host, _)| !host.variables.is_empty());
     }
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
 }
 
 /// Returns the machines that run etcd, or all of them if no name says so.
-pub(super) fn of_etcd(all: Vec<Named>) -> Listing {
+pub(super) fn of_etcd(all: Vec<MarkedHost>) -> Listing {
     let total = all.len();
     let any = all.iter().any(|(_, is_etcd)| *is_etcd);
     let chosen = all.into_iter().filter(|(_, is_etcd)| *is_etcd || !any);
@@ -68,7 +68,7 @@ fn is_same(one: &Host, other: &Host) -> bool {
 
 /// Returns the machine on a line, with the first of its names. A machine's own table names it beside a loopback address (Debian's
 /// `127.0.1.1`), which is left out. Other loopback and multicast names belong to no machine.
-fn named_on(line: &str) -> Result<Option<Named>, String> {
+fn named_on(line: &str) -> Result<Option<MarkedHost>, String> {
     let mut words = line
         .split_whitespace()
         .take_while(|word| !word.starts_with('#'));
