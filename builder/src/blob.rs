@@ -20,7 +20,7 @@ impl SharedBytes {
         self.sha256.get_or_init(digest)
     }
 
-    /// Returns the bytes, shared with this blob.
+    /// Returns the bytes, shared with this value.
     pub(crate) fn shared(&self) -> Arc<Vec<u8>> {
         self.bytes.clone()
     }
@@ -53,7 +53,7 @@ impl Eq for SharedBytes {}
 
 impl fmt::Debug for SharedBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blob({} bytes)", self.len())
+        write!(f, "SharedBytes({} bytes)", self.len())
     }
 }
 
