@@ -87,8 +87,7 @@ fn measured(measure: impl FnOnce(&Path, &Path) -> Outcome<Vec<Row>>) -> Outcome 
     demo::run()?;
     let folder = root().join("target/bench");
     let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("making {}: {error}", folder.display()))?;
+    command::create_folder(&folder)?;
     let rows = measure(&base_image(demo::PROGRAM)?, &folder);
     let _ = std::fs::remove_dir_all(&folder);
     let rows = rows?;

@@ -30,7 +30,7 @@ pub(crate) fn run() -> Outcome {
     )?;
     let folder = root().join("target/bench-curve");
     let _ = std::fs::remove_dir_all(&folder);
-    create(&folder)?;
+    command::create_folder(&folder)?;
     let measured = curve(&folder);
     let _ = std::fs::remove_dir_all(&folder);
     let (table, missed) = measured?;
@@ -168,10 +168,6 @@ impl CurveInputs {
         remove(&out)?;
         Ok(run)
     }
-}
-
-fn create(folder: &Path) -> Outcome {
-    std::fs::create_dir_all(folder).map_err(|error| format!("making {}: {error}", folder.display()))
 }
 
 fn write(path: &Path, text: &str) -> Outcome {

@@ -64,7 +64,7 @@ pub(crate) fn run(counts: &[&str]) -> Outcome {
     )?;
     let folder = root().join("target/bench-peers");
     let _ = fs::remove_dir_all(&folder);
-    create(&folder)?;
+    command::create_folder(&folder)?;
     let measured = PeerInputs::make(&folder).and_then(|inputs| inputs.measure_all(&counts));
     let _ = fs::remove_dir_all(&folder);
     let lines = measured?;
@@ -173,7 +173,7 @@ impl PeerInputs {
     ) -> Outcome<ProgramCosts> {
         let once = |count: u32| {
             let out = self.folder.join("out");
-            create(&out)?;
+            command::create_folder(&out)?;
             let cost = self.cost(&words(count, &out.to_string_lossy())?);
             fs::remove_dir_all(&out).map_err(|error| error.to_string())?;
             cost
@@ -270,8 +270,4 @@ fn is_there(needed: &str) -> bool {
         file if file.starts_with('/') => Path::new(file).exists(),
         program => path().iter().any(|folder| folder.join(program).is_file()),
     }
-}
-
-fn create(folder: &Path) -> Outcome {
-    fs::create_dir_all(folder).map_err(|error| format!("making {}: {error}", folder.display()))
 }

@@ -120,6 +120,11 @@ pub(crate) fn output(name: &str, arguments: &[&str]) -> Outcome<String> {
     }
 }
 
+/// Creates a directory and its missing parents.
+pub(crate) fn create_folder(folder: &Path) -> Outcome {
+    std::fs::create_dir_all(folder).map_err(|error| format!("making {}: {error}", folder.display()))
+}
+
 /// Prints a line on standard error. A closed stream is ignored.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");

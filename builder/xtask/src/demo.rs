@@ -70,8 +70,7 @@ pub(crate) fn ssh_key() -> Outcome<PathBuf> {
     let folder = root().join("target/demo");
     let key = folder.join("id_ed25519");
     if !key.is_file() {
-        let made = std::fs::create_dir_all(&folder);
-        made.map_err(|error| format!("making {}: {error}", folder.display()))?;
+        command::create_folder(&folder)?;
         let key = key.to_string_lossy();
         run_keygen(&key)?;
     }
