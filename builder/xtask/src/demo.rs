@@ -72,15 +72,7 @@ pub(crate) fn ssh_key() -> Outcome<PathBuf> {
     if !key.is_file() {
         command::create_folder(&folder)?;
         let key = key.to_string_lossy();
-        run_keygen(&key)?;
-    }
-    Ok(key.with_extension("pub"))
-}
-
-fn run_keygen(key: &str) -> Outcome {
-    crate::command::run(
-        "ssh-keygen",
-        &[
+        let words = [
             "-q",
             "-t",
             "ed25519",
@@ -89,7 +81,9 @@ fn run_keygen(key: &str) -> Outcome {
             "-C",
             "etcd-image demo",
             "-f",
-            key,
-        ],
-    )
+            &key,
+        ];
+        command::run("ssh-keygen", &words)?;
+    }
+    Ok(key.with_extension("pub"))
 }
