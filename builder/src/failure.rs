@@ -152,17 +152,17 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     let Some(disk) = error.downcast_ref::<diskimg::Error>() else {
         return other(error);
     };
-    let (kind, hint) = match disk.class() {
-        diskimg::Class::Storage => (
+    let (kind, hint) = match disk {
+        diskimg::Error::Storage(_) => (
             Kind::Storage,
             "check the disk and its free space, then try again",
         ),
-        diskimg::Class::Unsupported => return (Kind::Unsupported, unsupported(disk)),
-        diskimg::Class::Corrupt => (
+        diskimg::Error::Unsupported(error) => return (Kind::Unsupported, unsupported(error)),
+        diskimg::Error::Corrupt(_) => (
             Kind::Corrupt,
             "download the image again and compare its digest: this copy is damaged",
         ),
-        diskimg::Class::Refused => (
+        diskimg::Error::Refused(_) => (
             Kind::Refused,
             "start from an unmodified image that was never booted or mounted",
         ),
@@ -171,11 +171,8 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
 }
 
 /// Returns the next step for an image that may be valid but is not supported.
-fn unsupported(error: &diskimg::Error) -> String {
+fn unsupported(error: &diskimg::Unsupported) -> String {
     use diskimg::{Foreign, Unsupported};
-    let diskimg::Error::Unsupported(error) = error else {
-        return STOCK.to_owned();
-    };
     match error {
         Unsupported::Feature { set, bits } => set.removal(*bits).map_or_else(
             || STOCK.to_owned(),

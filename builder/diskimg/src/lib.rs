@@ -29,7 +29,7 @@
 //! ```
 //!
 //! Nothing here reads a clock, a random source, the environment or the network. Times and seeds are arguments, so that
-//! equal calls give equal bytes. Every [`Error`] has one of four classes, see [`Class`].
+//! equal calls give equal bytes. Every [`Error`] belongs to one of four classes, which are its variants.
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -62,7 +62,7 @@ mod units;
 mod unused;
 
 pub use audit::audit;
-pub use error::{Class, Corrupt, Error, Foreign, Refused, Result, StorageError, Unsupported};
+pub use error::{Corrupt, Error, Foreign, Refused, Result, StorageError, Unsupported};
 pub use fs::{Attributes, FileKind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, SharedContents, Storage, Window};
 pub use table::{Partition, PartitionKind, PartitionTable};

@@ -35,31 +35,6 @@ pub enum Error {
     Refused(#[from] Refused),
 }
 
-/// The class of an [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// See [`Error::Storage`].
-    Storage,
-    /// See [`Error::Unsupported`].
-    Unsupported,
-    /// See [`Error::Corrupt`].
-    Corrupt,
-    /// See [`Error::Refused`].
-    Refused,
-}
-
-impl Error {
-    /// Returns the class.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Storage(_) => Class::Storage,
-            Self::Unsupported(_) => Class::Unsupported,
-            Self::Corrupt(_) => Class::Corrupt,
-            Self::Refused(_) => Class::Refused,
-        }
-    }
-}
-
 /// An error while reading or writing the bytes of an image.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum StorageError {
