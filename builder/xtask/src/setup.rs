@@ -260,11 +260,7 @@ fn faketime() -> Outcome {
 /// Unpacks Patroni under target/, and installs the database that it looks after.
 pub(crate) fn patroni() -> Outcome {
     if !succeeds("sh", &["-c", "ls /usr/lib/postgresql/*/bin/initdb"]) {
-        let update = as_root(&UPDATE)?;
-        retry(|| {
-            start(&update)?;
-            apt(&["postgresql"])
-        })?;
+        with_new_lists(|| apt(&["postgresql"]))?;
     }
     if root()
         .join("target/cases/patroni/usr/bin/patroni")
@@ -277,12 +273,15 @@ pub(crate) fn patroni() -> Outcome {
 
 /// Runs a script that downloads packages; if it fails, updates apt's lists and tries again.
 fn unpack(script: &[&str]) -> Outcome {
-    run("sh", script).or_else(|_| {
-        let update = as_root(&UPDATE)?;
-        retry(|| {
-            start(&update)?;
-            run("sh", script)
-        })
+    run("sh", script).or_else(|_| with_new_lists(|| run("sh", script)))
+}
+
+/// Updates apt's lists before an action that needs them, and repeats both if one fails.
+fn with_new_lists(action: impl Fn() -> Outcome) -> Outcome {
+    let update = as_root(&UPDATE)?;
+    retry(|| {
+        start(&update)?;
+        action()
     })
 }
 
@@ -324,11 +323,7 @@ fn install(tools: &[Tool]) -> Outcome {
     if !found("apt-get") {
         return Err(format!("please install what brings: {}", missing.join(" ")));
     }
-    let update = as_root(&UPDATE)?;
-    retry(|| {
-        start(&update)?;
-        install_without_removing(&missing)
-    })?;
+    with_new_lists(|| install_without_removing(&missing))?;
     let absent = packages(tools, &|program| !found(program));
     match absent.is_empty() {
         true => Ok(()),
