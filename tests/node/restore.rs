@@ -191,6 +191,25 @@ fn a_second_restore_is_not_for_images_of_earlier_versions() {
     assert_eq!(node.read("data/restore/wanted"), wanted);
 }
 
+/// The board was switched on again before the restore was asked for, and etcd runs with the data that the node had. Without a new start,
+/// the next power cut would set aside what was written since.
+#[test]
+fn a_restore_that_is_wanted_begins_now_also_where_etcd_runs() {
+    let node = Node::new();
+    let (program, asked) = (node.at("bin/systemctl"), node.at("asked"));
+    let text = format!("#!/bin/sh\necho \"$*\" >>{}\n", asked.display());
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    node.run("start").done();
+    assert_eq!(node.read("asked"), "start --no-block etcd\n");
+    fs::remove_file(asked).unwrap();
+    node.run(&format!("take {SHA256}")).done();
+    node.run(&format!("want {VOW} {LIST} {SHA256}")).done();
+    node.run("start").done();
+    let wanted = "stop etcd\nstart --no-block etcd\n";
+    assert_eq!(node.read("asked"), wanted);
+}
+
 /// Another operator's command has replaced the snapshot between two steps of this one.
 #[test]
 fn a_restore_of_a_snapshot_that_is_not_there_is_refused() {
