@@ -40,8 +40,11 @@ pub(super) fn skips(report: &ClusterReport, snapshot: &Snapshot, known: &[NodeFa
     }
     let seen = report.members.iter().filter_map(|it| it.revision);
     let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
-    // If no member answers, this many revisions have been used at least.
-    let former = restored.map(|it| raised_by(&it.vow));
+    // If no member answers: a snapshot from before a former restore may be the one with which that began.
+    let raised = restored.map(|it| raised_by(&it.vow));
+    let former = raised
+        .filter(|raised| *raised > snapshot.revision)
+        .map(|raised| raised.saturating_add(snapshot.revision));
     let last = seen.chain(former).max().unwrap_or_default();
     let ahead = last.saturating_sub(snapshot.revision);
     // The members may serve until they are stopped.

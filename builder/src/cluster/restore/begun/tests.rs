@@ -88,6 +88,26 @@ fn a_cluster_that_is_restored_once_more_goes_on_above_its_revisions() {
     assert_eq!(raised_by(&new_vow(&snapshot, 7, 1)), RAISED_BY);
 }
 
+/// No member answers, and nobody knows with which revision the former restore began.
+#[test]
+fn a_snapshot_with_many_revisions_may_be_that_of_a_former_restore() {
+    let report = assess("main", vec![MemberReport::new("etcd1", None)], &[]);
+    let known = [NodeFacts {
+        raises_any: true,
+        ..restored("ab", "2222", 20)
+    }];
+    let often = |revision| {
+        let snapshot = Snapshot {
+            revision,
+            ..snapshot()
+        };
+        skips(&report, &snapshot, &known)
+    };
+    assert_eq!(often(700_000_000), 2);
+    // It was taken after that restore.
+    assert_eq!(often(RAISED_BY + 9), 1);
+}
+
 /// The first two nodes have begun, and serve clients.
 #[test]
 fn a_restore_that_some_nodes_have_begun_is_not_continued_if_it_is_wanted_again() {
