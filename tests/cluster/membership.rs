@@ -244,6 +244,36 @@ fn a_node_that_joins_while_it_is_removed_is_no_member_afterwards() {
     });
 }
 
+/// A command that was killed may have left the others with the list that admits it, and the next one has looked at the members.
+#[test]
+fn a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards() {
+    let name = "cluster::membership::a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards";
+    with_nodes(name, |mut nodes| {
+        let words = ["add", "etcd4", "--address", "192.168.0.53", "--wait", "0"];
+        nodes.change(&words, |_| ()).done();
+        nodes.change(&["remove", "etcd4"], |_| ()).done();
+        let [asked, go] = ["asked", "go"].map(|name| nodes.members.scene.at(name));
+        let sudo = nodes.folder(2).join("bin/sudo");
+        let text = format!(
+            "#!/bin/sh\n[ \"$4\" != list ] || {{ : >{}; until [ -e {} ]; do sleep 0.05; done; }}\nshift\nexec \"$@\"\n",
+            asked.display(),
+            go.display()
+        );
+        fs::write(sudo, text).unwrap();
+        let mut boards = Boards::default();
+        let said = nodes.change(&["remove", "etcd4", "--json"], |nodes| {
+            if asked.exists() && !boards.is_on("etcd4") {
+                let board = nodes.members.join("etcd4", 53, &[]);
+                boards.0.push(("etcd4", board));
+                fs::write(&go, "").unwrap();
+            }
+        });
+        let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+        assert_eq!(members(&report), NAMES);
+        assert!(boards.is_on("etcd4"));
+    });
+}
+
 #[test]
 fn an_insecure_cluster_grows_and_shrinks_while_a_client_writes() {
     let name = "cluster::membership::an_insecure_cluster_grows_and_shrinks_while_a_client_writes";

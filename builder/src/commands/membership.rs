@@ -74,7 +74,8 @@ pub(super) fn remove(
         }
         // An interrupted command may have left the others with the list that admits it.
         let handed = change.hand_out(None)?;
-        cluster::must_not_list(&change.access()?, &name, &handed, report.clone(), now)?;
+        cluster::must_not_list(&change.access()?, &name, &handed, report, now)?;
+        let report = change.remove_joined(&name, None)?;
         return change.has_left(name, &report);
     }
     let access = change.access()?;
@@ -109,6 +110,7 @@ impl ChangeContext<'_> {
     fn remove_joined(&self, name: &str, address: Option<IpAddr>) -> Result<ClusterReport> {
         let access = self.access()?.including(name, address);
         let report = cluster::members(&access, self.environment.clock)?;
+        report.must_be_known()?;
         match report.leaver(name) {
             Some(leaver) => self.remove_member(access, &leaver),
             None => Ok(report),
