@@ -184,6 +184,10 @@ fn a_node_that_was_late_begins_again_while_the_others_work() {
         refuse(&nodes, 2, "start");
         let said = nodes.cluster(&RESTORE);
         failed(&said, 6, "starting etcd on etcd3: no space left on device");
+        // With `--again`, what the others write from now on would be set aside.
+        let hint = "hint: etcd is stopped there, and the others begin with the snapshot; run the command again without `--again`, \
+                    which continues; ";
+        assert!(said.err.contains(hint), "{}", said.words());
         // The others are a majority: they begin, and accept writes.
         nodes.settle();
         put(&nodes, "kept", "again");

@@ -140,8 +140,13 @@ pub(super) fn ask(
                 "run the command again, which continues; {}",
                 ssh_reason::hint(&reason)
             ),
-            _ => format!(
+            "want" => format!(
                 "etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; {}",
+                ssh_reason::hint(&reason)
+            ),
+            _ => format!(
+                "etcd is stopped there, and the others begin with the snapshot; run the command again without `--again`, which \
+                 continues; {}",
                 ssh_reason::hint(&reason)
             ),
         };
