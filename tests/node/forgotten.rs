@@ -108,6 +108,15 @@ fn what_the_others_have_forgotten_is_kept_until_somebody_decides() {
     assert!(!node.has("data/node/ahead"));
 }
 
+/// The others would advise to force it, which etcd cannot.
+#[test]
+fn a_member_without_a_vote_answers_without_its_index() {
+    let node = node(ALL, &[(42, 300), (42, 301)]);
+    node.call("keep ahead '500 301'; keep learner yes");
+    node.call(&format!("{ASK}; look"));
+    assert_eq!(node.read("run/said"), "etcd-node a holds -\n");
+}
+
 /// The other members have removed this one, and stop its etcd as soon as it has started.
 #[test]
 fn a_removed_member_keeps_what_the_others_have_forgotten() {
