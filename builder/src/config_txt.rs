@@ -54,13 +54,6 @@ impl<'t> ConfigTxt<'t> {
         self.settings.iter().rev().find(holds).map(|it| it.value)
     }
 
-    /// Returns the values of a setting that apply to every board.
-    pub(crate) fn of_every_board(&self, name: &str) -> impl Iterator<Item = &'t str> {
-        let settings = self.settings.iter();
-        let own = settings.filter(move |it| it.filter == ALL && it.name == name);
-        own.map(|it| it.value)
-    }
-
     /// Returns whether `line` applies to every board: it is under `[all]`, and no later line sets another value.
     fn holds_everywhere(&self, line: &str) -> bool {
         let Some((name, value)) = name_and_value(line) else {

@@ -11,7 +11,6 @@ use super::partitions::{argument, kernel_command_line, needs_initramfs};
 use super::tree::Tree;
 use crate::config_txt::ConfigTxt;
 use crate::firmware_config::{self, FirmwareConfig, KERNEL};
-use crate::spec::rules;
 
 /// The kernel that a Pi 5 prefers, for its page size.
 const KERNEL_2712: &str = "kernel_2712.img";
@@ -132,19 +131,6 @@ pub(super) fn check(boot: &mut Tree<'_>, findings: &mut Findings) -> Result<Vec<
         findings.add(format!("{fault} ({})", boards.join(", ")));
     }
     Ok(commands)
-}
-
-/// Checks that `config.txt` leaves every board its radio.
-pub(super) fn check_radio(boot: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let text = expanded(boot)?;
-    let config = ConfigTxt::parse(&text);
-    let mut overlays = config.of_every_board("dtoverlay");
-    if let Some(overlay) = overlays.find(|overlay| rules::disables_radio(overlay)) {
-        findings.add(format!(
-            "config.txt says `dtoverlay={overlay}`: the node would have no radio"
-        ));
-    }
-    Ok(())
 }
 
 /// Checks the kernel that Ubuntu Core's `config.txt` names. snapd keeps the other boot files.

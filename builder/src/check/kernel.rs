@@ -71,9 +71,6 @@ fn check_network(arguments: &str, system: &mut NodeSystem<'_>) {
         );
     }
     for word in arguments.split_whitespace() {
-        if network.wifi && rules::excludes_radio(word) {
-            system.add(without_module(word, rules::RADIO));
-        }
         if rules::sets_address(word) {
             system.add(format!(
                 "cmdline.txt says `{word}`: the kernel would set an address, and NetworkManager leave it as it is"
@@ -85,10 +82,6 @@ fn check_network(arguments: &str, system: &mut NodeSystem<'_>) {
             ));
         }
     }
-}
-
-fn without_module(word: &str, module: &str) -> String {
-    format!("cmdline.txt says `{word}`: the kernel would not load {module}, which the node needs")
 }
 
 /// Checks arguments that lead the boot elsewhere, or take from the node what it needs.
@@ -111,7 +104,9 @@ fn check_words(arguments: &str, findings: &mut Findings) {
     }
     for word in words() {
         if let Some(module) = rules::needed_module(word) {
-            findings.add(without_module(word, module));
+            findings.add(format!(
+                "cmdline.txt says `{word}`: the kernel would not load {module}, which the node needs"
+            ));
         }
     }
     let is_on = |value: &&str| !["no", "false", "0", "off"].contains(value);

@@ -62,9 +62,6 @@ fn check_root(
 ) -> Result<()> {
     let layout = image.layout();
     let commands = firmware::check(&mut Tree::new(files.at(Volume::Boot)?), findings)?;
-    if node.network.wifi {
-        firmware::check_radio(&mut Tree::new(files.at(Volume::Boot)?), findings)?;
-    }
     let mut root = Tree::new(files.at(Volume::Root)?);
     let accounts = ImageAccounts::read(&mut root)?;
     let system = &mut NodeSystem {

@@ -52,12 +52,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
 }
 
 fn is_needed(module: &str, is_wifi: bool) -> bool {
-    match is_wifi {
-        true => {
-            module == rules::RADIO || (rules::is_needed_module(module) && !WIRED.contains(&module))
-        }
-        false => rules::is_needed_module(module),
-    }
+    rules::is_needed_module(module) && !(is_wifi && WIRED.contains(&module))
 }
 
 /// Returns the ban on a line, if it is one.
@@ -123,10 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn a_radio_needs_its_driver_and_no_wired_one() {
+    fn a_node_with_wifi_needs_no_wired_driver() {
         for (module, wired, wireless) in [
             ("genet", true, false),
-            ("brcmfmac", false, true),
+            ("brcmfmac", false, false),
             ("vfat", true, true),
             ("snd_bcm2835", false, false),
         ] {

@@ -33,7 +33,7 @@ const RESCUE: &str = "single s S 1 rescue emergency -b";
 const WITHOUT_MODULES: [&str; 2] = ["module_blacklist", "modprobe.blacklist"];
 
 /// The driver of the boards' radio.
-pub(crate) const RADIO: &str = "brcmfmac";
+const RADIO: &str = "brcmfmac";
 
 /// Overlays of `config.txt` that disable the radio.
 const WITHOUT_RADIO: [&str; 3] = ["disable-wifi", "disable-wifi-pi5", "pi3-disable-wifi"];
@@ -93,35 +93,30 @@ pub(super) fn check_ipv6(table: &Table, log: &mut Complaints) {
     }
 }
 
+/// Returns warnings about lines that disable the boards' own radio, although the nodes use Wi-Fi: an adapter on USB may take its place.
+pub(super) fn warnings(firmware: &Firmware, has_wifi: bool) -> Vec<String> {
+    let is_overlay = |line: &&String| line.strip_prefix("dtoverlay=").is_some_and(disables_radio);
+    let lines = firmware.config.iter().filter(is_overlay);
+    let arguments = firmware.cmdline.iter().filter(|it| excludes_radio(it));
+    let all = lines.chain(arguments).filter(|_| has_wifi);
+    let warning = |text: &String| {
+        format!("`{text}` disables the boards' own radio: [network.wifi] needs an adapter on USB")
+    };
+    all.map(warning).collect()
+}
+
 /// Returns whether an overlay of `config.txt`, with its parameters, disables the radio.
-pub(crate) fn disables_radio(overlay: &str) -> bool {
+fn disables_radio(overlay: &str) -> bool {
     let name = overlay.split(',').next().unwrap_or_default();
     WITHOUT_RADIO.contains(&name)
 }
 
 /// Returns whether this argument of the kernel excludes the driver of the radio.
-pub(crate) fn excludes_radio(argument: &str) -> bool {
+fn excludes_radio(argument: &str) -> bool {
     let excluded = argument
         .split_once('=')
         .filter(|(name, _)| WITHOUT_MODULES.contains(name));
     excluded.is_some_and(|(_, list)| list.split(',').any(|module| module == RADIO))
-}
-
-/// Complains about lines that disable the radio, which the nodes of this cluster need.
-pub(super) fn check_radio(table: &Table, log: &mut Complaints) {
-    let overlay = |line: &str| line.strip_prefix("dtoverlay=").is_some_and(disables_radio);
-    let lines = table.texts("config").into_iter();
-    let arguments = table.texts("cmdline").into_iter();
-    let wrong = lines
-        .filter(|line| overlay(line.value))
-        .chain(arguments.filter(|it| excludes_radio(it.value)));
-    for text in wrong {
-        let message = format!(
-            "`{}` disables the radio, which [network.wifi] needs; remove one of the two",
-            text.value
-        );
-        log.add(text.place, message);
-    }
 }
 
 /// Reads the table.

@@ -102,9 +102,6 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     let document = Document::layered(file.unwrap_or_default(), row, &mut log)?;
     let cluster = read_cluster(&document, input, &mut log);
     without_effect::check(&document, &cluster, &mut log);
-    if cluster.network.wifi.is_some() {
-        firmware::check_radio(document.table("firmware"), &mut log);
-    }
     if cluster.nodes.iter().any(|node| node.address.is_ipv6()) {
         firmware::check_ipv6(document.table("firmware"), &mut log);
     }
@@ -218,6 +215,10 @@ fn warnings(cluster: &Cluster) -> Vec<String> {
     nodes::warnings(cluster.nodes.len())
         .into_iter()
         .chain(etcd::warnings(&cluster.etcd))
+        .chain(firmware::warnings(
+            &cluster.firmware,
+            cluster.network.wifi.is_some(),
+        ))
         .chain(files::warnings(&cluster.files))
         .chain(ports::warning(&cluster.appliance))
         .collect()

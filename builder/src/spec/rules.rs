@@ -3,8 +3,8 @@
 pub(crate) use super::etcd_flags::check_finished as etcd_setting;
 pub(crate) use super::etcd_values::{conflict as etcd_conflict, hides_log, token_keys};
 pub(crate) use super::firmware::{
-    RADIO, disables_ipv6, disables_radio, excludes_radio, is_needed as is_needed_module, is_rescue,
-    lays_memory_over_root, needed_module, sets_address,
+    disables_ipv6, is_needed as is_needed_module, is_rescue, lays_memory_over_root, needed_module,
+    sets_address,
 };
 pub(crate) use super::subnet::is_for_hosts as is_address;
 use super::{names, public_key, ssh, subnet, wifi};
