@@ -165,6 +165,19 @@ fn another_program_that_configures_the_interface() {
             "/etc/netplan/60-wired.yaml gives eth0 to systemd-networkd, and NetworkManager then ignores it",
         ],
     );
+    sound.shows(
+        |it| {
+            let unit = format!("/usr/lib/systemd/system/{networkd}");
+            it.write(&unit, "[Service]\nExecStart=/usr/bin/dash\n");
+            let wants = "/etc/systemd/system/multi-user.target.wants";
+            it.link(&format!("{wants}/{networkd}"), &unit);
+            let path = "/etc/systemd/network/10-other.network";
+            it.write(path, "[Match]\nName=eth0\n\n[Link]\nUnmanaged=yes\n");
+            let path = "/etc/systemd/network/20-wired.network";
+            it.write(path, "[Match]\nName=e*\n\n[Network]\nDHCP=yes\n");
+        },
+        &[],
+    );
 }
 
 #[test]

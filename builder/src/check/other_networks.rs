@@ -16,11 +16,13 @@ const NETPLAN: &str = "/usr/lib/systemd/system-generators/netplan";
 /// Reports files that let another program configure the interface.
 pub(super) fn check(interface: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     if units::is_enabled(NETWORKD, &mut system.root)? {
-        for (path, text) in system.root.configuration("systemd/network", ".network")? {
-            system.expect(
-                !is_for(&text, interface),
-                format!("{path} configures {interface} as well: systemd-networkd is enabled beside NetworkManager"),
-            );
+        let files = system.root.configuration("systemd/network", ".network")?;
+        // systemd-networkd uses the first file for an interface.
+        let first = files.iter().find(|(_, text)| is_for(text, interface));
+        if let Some((path, _)) = first.filter(|(_, text)| configures(text)) {
+            system.add(format!(
+                "{path} configures {interface} as well: systemd-networkd is enabled beside NetworkManager"
+            ));
         }
     }
     if system.root.exists(NETPLAN)? {
@@ -34,7 +36,7 @@ pub(super) fn check(interface: &str, system: &mut NodeSystem<'_>) -> Result<()> 
     Ok(())
 }
 
-/// Returns whether a file of systemd-networkd names the interface (systemd.network(5)). Other conditions are not known to hold.
+/// Returns whether a file of systemd-networkd names the interface (systemd.network(5)).
 fn is_for(text: &str, interface: &str) -> bool {
     let settings = settings(text);
     let mut conditions = settings.iter().filter(|(section, ..)| *section == "Match");
@@ -42,6 +44,17 @@ fn is_for(text: &str, interface: &str) -> bool {
         let mut patterns = patterns.split_whitespace();
         *key == "Name" && patterns.any(|pattern| is_like(pattern, interface))
     })
+}
+
+/// Returns whether a file of systemd-networkd certainly configures the interfaces that it names. Other conditions are not known to hold.
+fn configures(text: &str) -> bool {
+    let settings = settings(text);
+    let is_open = |(section, key, value): &(&str, &str, &str)| match (*section, *key) {
+        ("Match", key) => key != "Name",
+        ("Link", "Unmanaged") => ["1", "yes", "true", "on"].contains(value),
+        _ => false,
+    };
+    !settings.iter().any(is_open)
 }
 
 /// Returns whether a file of netplan leaves the interface to systemd-networkd.
@@ -71,6 +84,18 @@ mod tests {
             ("[Network]\nName=eth0\n", false),
         ] {
             assert_eq!(is_for(text, "eth0"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_networkd_may_leave_the_interface_to_others() {
+        for (text, expected) in [
+            ("[Match]\nName=eth0\n[Network]\nDHCP=yes\n", true),
+            ("[Match]\nName=eth0\n[Link]\nUnmanaged=no\n", true),
+            ("[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n", false),
+            ("[Match]\nName=*\nKind=bridge\n", false),
+        ] {
+            assert_eq!(configures(text), expected, "{text}");
         }
     }
 
