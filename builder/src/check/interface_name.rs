@@ -72,11 +72,18 @@ impl Naming {
                 format!("{path} renames {interface} to {name} (`interface` in [network] is the new name)")
             })
         };
+        if self.may_be_kept(interface) {
+            return None;
+        }
         if let Some((path, name)) = self.by_rule(interface) {
             return renamed(path, &name);
         }
         let links = self.links.iter().map(|(path, text)| (path, settings(text)));
-        let mut links = links.filter(|(_, settings)| is_for(settings, interface));
+        // What is not certainly for the interface counts if it leaves the name.
+        let decides = |settings: &Vec<LinkSetting<'_>>| {
+            is_for(settings, interface).unwrap_or_else(|| keeps_name(settings, interface))
+        };
+        let mut links = links.filter(|(_, settings)| decides(settings));
         let (path, settings) = links.next()?;
         let is_by_place = !self.is_plain && interface.starts_with("eth") && is_by_place(&settings);
         match value(&settings, "Name") {
@@ -86,6 +93,13 @@ impl Naming {
             Some(name) if !name.is_empty() => renamed(path, name),
             _ => None,
         }
+    }
+
+    /// Returns whether a rule gives an interface this name, be it that of one board only.
+    fn may_be_kept(&self, interface: &str) -> bool {
+        let name = format!("NAME=\"{interface}\"");
+        let mut rules = self.rules.iter();
+        rules.any(|(_, text)| text.replace([' ', ':'], "").contains(&name))
     }
 
     /// Returns the last rule that certainly names the interface, and the name.
@@ -138,21 +152,32 @@ fn is_by_place(settings: &[LinkSetting<'_>]) -> bool {
     policies.split_whitespace().any(|it| BY_PLACE.contains(&it))
 }
 
-/// Returns whether a link file is certainly for the interface. Some conditions depend on the board, which is not known.
-fn is_for(settings: &[LinkSetting<'_>], interface: &str) -> bool {
+/// Returns whether a link file is for the interface, unless that depends on the board, which is not known.
+fn is_for(settings: &[LinkSetting<'_>], interface: &str) -> Option<bool> {
     let kind = match interface.starts_with("wl") {
         true => "wlan",
         false => "ether",
     };
-    let all = settings.iter();
-    let conditions: Vec<_> = all.filter(|(section, ..)| *section == "Match").collect();
     let holds = |(_, key, patterns): &LinkSetting<'_>| match *key {
-        "OriginalName" => is_among(patterns, interface),
-        "Type" => is_among(patterns, kind),
-        _ => false,
+        "OriginalName" => Some(is_among(patterns, interface)),
+        "Type" => Some(is_among(patterns, kind)),
+        // Only virtual interfaces have one.
+        "Kind" => Some(false),
+        _ => None,
     };
+    let conditions = settings.iter().filter(|(section, ..)| *section == "Match");
+    let known: Vec<Option<bool>> = conditions.map(holds).collect();
     // udev ignores a file without conditions.
-    !conditions.is_empty() && conditions.into_iter().all(holds)
+    if known.is_empty() || known.contains(&Some(false)) {
+        return Some(false);
+    }
+    (!known.contains(&None)).then_some(true)
+}
+
+/// Returns whether a link file gives the interface no other name.
+fn keeps_name(settings: &[LinkSetting<'_>], interface: &str) -> bool {
+    let name = value(settings, "Name").unwrap_or(interface);
+    !is_by_place(settings) && ["", interface].contains(&name)
 }
 
 /// Returns whether a list of patterns contains the name; a leading `!` excludes what the list contains.
@@ -210,6 +235,26 @@ mod tests {
         }
         let kept = naming("KERNEL==\"eth0\", NAME=\"eth0\"", by_place, false);
         assert_eq!(kept.fault("eth0"), None);
+        let of_board = "ATTR{address}==\"b8:27:eb:1:2:3\", NAME := \"eth0\"";
+        assert_eq!(naming(of_board, by_place, false).fault("eth0"), None);
+    }
+
+    #[test]
+    fn a_link_file_for_some_boards_may_keep_the_name() {
+        for (own, is_fault) in [
+            ("[Match]\nDriver=bcmgenet\n[Link]\nName=eth0\n", false),
+            ("[Match]\nPath=*fd580000*\n[Link]\nWakeOnLan=magic\n", false),
+            ("[Match]\nDriver=bcmgenet\n[Link]\nName=lan0\n", true),
+            ("[Match]\nPath=*-usb-*\n[Link]\nNamePolicy=mac\n", true),
+            ("[Match]\nKind=veth\n[Link]\nMTUBytes=1400\n", true),
+            ("[Match]\nDriver=x\nOriginalName=wlan0\n", true),
+            ("", true),
+        ] {
+            let mut naming = naming("", own, false);
+            let by_place = "[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel path\n";
+            naming.links.push(("LAST".to_owned(), by_place.to_owned()));
+            assert_eq!(naming.fault("eth0").is_some(), is_fault, "{own}");
+        }
     }
 
     #[test]
