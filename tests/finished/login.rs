@@ -155,6 +155,33 @@ fn settings_of_sshd_that_refuse_the_owner() {
 }
 
 #[test]
+fn an_sshd_that_may_use_an_address_before_the_node_has_it() {
+    let sound = Sound::of("raspios-trixie");
+    for (path, text) in [
+        (
+            "/etc/systemd/system/sshd.service.d/wait.conf",
+            "[Unit]\nAfter=network-online.target\n",
+        ),
+        (
+            "/etc/systemd/system/ssh.service.d/again.conf",
+            "[Service]\nRestartPreventExitStatus=\nRestartSec=5\n",
+        ),
+        (
+            "/etc/sysctl.d/50-bind.conf",
+            "net.ipv4.ip_nonlocal_bind = 1\n",
+        ),
+    ] {
+        sound.shows(
+            |it| {
+                it.prepend("/etc/ssh/sshd_config", "ListenAddress 192.168.0.50")
+                    .write(path, text);
+            },
+            &[],
+        );
+    }
+}
+
+#[test]
 fn a_keyword_that_the_release_of_sshd_does_not_know() {
     let sound = Sound::of("raspios-bookworm");
     let record = |version: &str| {

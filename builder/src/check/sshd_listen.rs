@@ -32,7 +32,8 @@ pub(super) fn check(
         .collect();
     if others.is_empty() {
         system.add("sshd listens for the node itself only (ListenAddress)");
-    } else if !by_socket && !waits_for_network(&mut system.root)? {
+    } else if !by_socket && !waits_for_network(&mut system.root)? && !binds_early(&mut system.root)?
+    {
         system.add(format!(
             "sshd starts before the node has {}, and ends (ListenAddress): \
              remove the line, or let ssh.service start after network-online.target",
@@ -57,17 +58,30 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
-/// Returns whether sshd starts only after the network has its addresses.
+/// Returns whether sshd starts only after the network has its addresses, or systemd starts it again after it could not use one.
 fn waits_for_network(root: &mut Tree<'_>) -> Result<bool> {
-    let name = "ssh.service";
-    let mut text = match find(name, root)? {
+    let mut text = match find("ssh.service", root)? {
         Unit::Found { text, .. } => text,
         Unit::Missing | Unit::Masked(_) => String::new(),
     };
-    for path in drop_ins(name, root)? {
-        text.push_str(&root.text(&path)?.unwrap_or_default());
+    // The second one is another name of the first.
+    for name in ["ssh.service", "sshd.service"] {
+        for path in drop_ins(name, root)? {
+            text.push('\n');
+            text.push_str(&root.text(&path)?.unwrap_or_default());
+        }
     }
-    Ok(text.contains("network-online.target"))
+    let is_repeated = |line: &str| line.trim() == "RestartPreventExitStatus=";
+    Ok(text.contains("network-online.target") || text.lines().any(is_repeated))
+}
+
+/// Returns whether sysctl.d(5) lets programs use addresses that the node does not have yet.
+fn binds_early(root: &mut Tree<'_>) -> Result<bool> {
+    let allows = |line: &str| {
+        line.contains("ip_nonlocal_bind") && !line.trim_start().starts_with(['#', ';'])
+    };
+    let files = root.configuration("sysctl.d", ".conf")?;
+    Ok(files.iter().any(|(_, text)| text.lines().any(allows)))
 }
 
 #[cfg(test)]
