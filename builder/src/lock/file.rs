@@ -46,7 +46,7 @@ impl LockFile {
         let Some(text) = if_exists(fs_err::read_to_string(&path))? else {
             return Ok(Self { path, found: None });
         };
-        let found = Lock::parse(&text).map_err(|why| unreadable(&path, &why))?;
+        let mut found = Lock::parse(&text).map_err(|why| unreadable(&path, &why))?;
         if found.cluster != cluster {
             let what = format!(
                 "{} is the lock of cluster `{}`, and this is cluster `{cluster}`",
@@ -56,6 +56,8 @@ impl LockFile {
             let hint = "name the description that belongs to it with `--config`, or remove it to lock this cluster's inputs";
             return Err(Kind::Usage.error(what, hint));
         }
+        // Earlier versions have written the login as well.
+        found.base.mirror = LockedBase::named_mirror(found.base.mirror.as_deref());
         Ok(Self {
             path,
             // git may write other line breaks.

@@ -66,6 +66,23 @@ fn the_login_to_a_mirror_is_not_locked() {
 }
 
 #[test]
+fn a_lock_that_has_the_login_to_a_mirror_is_still_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("etcd-image.lock");
+    let mut earlier = lock();
+    earlier.base.mirror = Some("http://ada:secret@mirror.example/debian".into());
+    fs_err::write(&path, earlier.to_text().unwrap()).unwrap();
+    let file = LockFile::open(path.clone(), "main").unwrap();
+    let base = file.found().unwrap().base.clone();
+    assert_eq!(base.mirror.as_deref(), Some("http://mirror.example/debian"));
+    let mut now = lock();
+    now.base = base;
+    assert_eq!(file.write(&now).unwrap(), Vec::<String>::new());
+    let text = fs_err::read_to_string(&path).unwrap();
+    assert_eq!(text, now.to_text().unwrap());
+}
+
+#[test]
 fn a_lock_is_read_as_it_was_written() {
     let text = lock().to_text().unwrap();
     assert_eq!(Lock::parse(&text), Ok(lock()));
