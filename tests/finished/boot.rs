@@ -232,6 +232,28 @@ fn modules_that_are_kept_from_loading() {
     );
 }
 
+/// Does what guides to hardening advise.
+fn ban_overlay(it: &Copy<'_>) {
+    it.write("/etc/modprobe.d/own.conf", "install overlay /bin/false\n")
+        .write(
+            "/usr/lib/modules/6.12.0/modules.dep",
+            "kernel/fs/overlayfs/overlay.ko.xz:\n",
+        );
+}
+
+#[test]
+fn a_module_that_only_an_appliance_needs() {
+    Sound::of("raspios-trixie").shows(
+        ban_overlay,
+        &[
+            "/etc/modprobe.d/own.conf says `install overlay /bin/false`: the kernel would not load overlay, which the node needs",
+        ],
+    );
+    let scene = Scene::with("raspios-trixie");
+    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
+    Sound::built_in(scene).shows(ban_overlay, &[]);
+}
+
 #[test]
 fn arguments_that_take_the_network_from_the_node() {
     let scene = Scene::with("raspios-trixie");

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::system::NodeSystem;
 use super::tree::Tree;
+use crate::inspect::NODE_PROGRAMS;
 use crate::spec::rules;
 
 /// The directory with the modules of each kernel.
@@ -28,11 +29,20 @@ struct Ban {
 
 /// Checks that modprobe.d(5) lets the kernel load the modules that the node needs.
 pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
-    let is_wifi = system.node.network.wifi;
+    let node = system.node;
+    let is_wifi = node.network.wifi;
+    let has = |path: &str| node.files.iter().any(|file| file.path == path);
+    let has_firewall = has("/etc/nftables.conf");
+    let has_memory_over_root = has(&format!("{NODE_PROGRAMS}/init"));
+    let is_used = |module: &str| match module {
+        "nf_tables" => has_firewall,
+        BY_NAME => has_memory_over_root,
+        _ => true,
+    };
     let mut banned = Vec::new();
     for (path, text) in system.root.configuration("modprobe.d", ".conf")? {
         for line in text.lines() {
-            let ban = ban(line).filter(|it| is_needed(&it.module, is_wifi));
+            let ban = ban(line).filter(|it| is_needed(&it.module, is_wifi) && is_used(&it.module));
             if let Some(ban) = ban.filter(|it| it.is_total || it.module != BY_NAME) {
                 banned.push((format!("{path} says `{}`", line.trim()), ban.module));
             }
