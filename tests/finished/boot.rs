@@ -264,7 +264,7 @@ fn arguments_that_take_the_network_from_the_node() {
     Sound::built_in(scene).shows(
         |it| { it.boot_edit("cmdline.txt", " rootwait", " rootwait ip=dhcp ipv6.disable=1 ipv6.x=1"); },
         &[
-            "cmdline.txt says `ip=dhcp`: the kernel would set an address, and NetworkManager leave it as it is",
+            "cmdline.txt says `ip=dhcp`: the kernel would set an address, and NetworkManager would leave it unchanged",
             "cmdline.txt says `ipv6.disable=1`: the node would not have its IPv6 address",
         ],
     );
@@ -290,8 +290,8 @@ fn arguments_that_make_the_node_another_machine() {
             it.boot_edit("cmdline.txt", " rootwait", &others);
         },
         &[
-            &format!("cmdline.txt says `{name}`, which is not that of node etcd1"),
-            &format!("cmdline.txt says `{id}`, which is not that of node etcd1"),
+            &format!("cmdline.txt says `{name}`, which node etcd1 would use instead of its own"),
+            &format!("cmdline.txt says `{id}`, which node etcd1 would use instead of its own"),
         ],
     );
     Sound::of("ubuntu-server-24.04").shows(
@@ -313,7 +313,7 @@ fn a_root_that_is_mounted_read_only() {
     scene.file("cluster.toml", "[appliance]\nread-only = false\n");
     Sound::built_in(scene).shows(
         mount_the_root_read_only,
-        &["/etc/fstab mounts / with `ro`, and the node writes to it"],
+        &["/etc/fstab mounts / with `ro`, but the node writes to it"],
     );
     // An appliance lays memory over it.
     Sound::of("raspios-trixie").shows(mount_the_root_read_only, &[]);

@@ -52,7 +52,7 @@ fn check_identity(arguments: &str, system: &mut NodeSystem<'_>) {
     for (name, own) in own {
         if let Some(value) = argument(arguments, name).filter(|value| Some(*value) != own) {
             system.add(format!(
-                "cmdline.txt says `{name}={value}`, which is not that of node {}",
+                "cmdline.txt says `{name}={value}`, which node {} would use instead of its own",
                 node.node
             ));
         }
@@ -73,7 +73,7 @@ fn check_network(arguments: &str, system: &mut NodeSystem<'_>) {
     for word in arguments.split_whitespace() {
         if rules::sets_address(word) {
             system.add(format!(
-                "cmdline.txt says `{word}`: the kernel would set an address, and NetworkManager leave it as it is"
+                "cmdline.txt says `{word}`: the kernel would set an address, and NetworkManager would leave it unchanged"
             ));
         }
         if network.address.is_ipv6() && rules::disables_ipv6(word) {

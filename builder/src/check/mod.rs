@@ -82,7 +82,7 @@ fn check_root(
     let has_memory_over_root = node.files.iter().any(|file| file.path == init);
     system.expect(
         has_memory_over_root || !partitions::is_root_read_only(&fstab),
-        "/etc/fstab mounts / with `ro`, and the node writes to it",
+        "/etc/fstab mounts / with `ro`, but the node writes to it",
     );
     identity::check(system)?;
     files::check(system)?;

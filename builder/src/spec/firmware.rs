@@ -96,14 +96,14 @@ pub(super) fn check_ipv6(table: &Table, log: &mut Complaints) {
     }
 }
 
-/// Returns warnings about lines that disable the boards' own radio, although the nodes use Wi-Fi: an adapter on USB may take its place.
+/// Returns warnings about lines that disable the boards' own radio, although the nodes use Wi-Fi: a USB adapter may take its place.
 pub(super) fn warnings(firmware: &Firmware, has_wifi: bool) -> Vec<String> {
     let is_overlay = |line: &&String| line.strip_prefix("dtoverlay=").is_some_and(disables_radio);
     let lines = firmware.config.iter().filter(is_overlay);
     let arguments = firmware.cmdline.iter().filter(|it| excludes_radio(it));
     let all = lines.chain(arguments).filter(|_| has_wifi);
     let warning = |text: &String| {
-        format!("`{text}` disables the boards' own radio: [network.wifi] needs an adapter on USB")
+        format!("`{text}` disables the boards' own radio: [network.wifi] needs a USB adapter")
     };
     all.map(warning).collect()
 }

@@ -97,7 +97,7 @@ fn a_radio_that_is_disabled_causes_a_warning_with_wifi() {
     let firmware = "[firmware]\nconfig = [\"dtoverlay=disable-bt\", \"dtoverlay=disable-wifi\"]\ncmdline = [\"module_blacklist=a,brcmfmac\"]\n";
     let warnings = |text: &str| resolve(&input(&format!("{NODE}{text}"))).unwrap().warnings;
     let disables = |text: &str| {
-        format!("`{text}` disables the boards' own radio: [network.wifi] needs an adapter on USB")
+        format!("`{text}` disables the boards' own radio: [network.wifi] needs a USB adapter")
     };
     assert_eq!(
         warnings(&format!("{wifi}{firmware}")),
