@@ -219,4 +219,13 @@ fn an_interface_that_has_another_name() {
             "{own} renames eth0 after its place on the board, for example to end0 {new}"
         )],
     );
+    sound.shows(
+        |it| {
+            let kept = "[Link]\nNamePolicy=keep kernel\n";
+            it.write(own, by_place)
+                .remove(&format!("{links}/99-default.link"))
+                .write(&format!("{links}/99-default.link.d/names.conf"), kept);
+        },
+        &[],
+    );
 }

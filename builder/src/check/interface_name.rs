@@ -7,6 +7,7 @@ use super::managed::settings;
 use super::network;
 use super::partitions::argument;
 use super::system::NodeSystem;
+use super::tree::Tree;
 use super::udev_rule;
 use crate::description::FileRole;
 use crate::inspect::Volume;
@@ -34,7 +35,7 @@ pub(super) fn check(commands: &[String], system: &mut NodeSystem<'_>) -> Result<
     };
     let naming = Naming {
         rules: system.root.configuration("udev/rules.d", ".rules")?,
-        links: system.root.configuration("systemd/network", ".link")?,
+        links: links(&mut system.root)?,
         is_plain: commands.iter().all(is_plain),
     };
     let node = system.node;
@@ -49,6 +50,21 @@ pub(super) fn check(commands: &[String], system: &mut NodeSystem<'_>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Returns the link files, each with its drop-ins.
+fn links(root: &mut Tree<'_>) -> Result<Vec<(String, String)>> {
+    let mut links = root.configuration("systemd/network", ".link")?;
+    // Those of a masked file have no effect.
+    for (path, text) in links.iter_mut().filter(|(_, text)| !text.is_empty()) {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let folder = format!("systemd/network/{name}.d");
+        for (_, more) in root.configuration(&folder, ".conf")? {
+            text.push('\n');
+            text.push_str(&more);
+        }
+    }
+    Ok(links)
 }
 
 impl Naming {
