@@ -228,4 +228,12 @@ fn an_interface_that_has_another_name() {
         },
         &[],
     );
+    sound.shows(
+        |it| {
+            it.write(own, by_place)
+                .remove(&format!("{links}/99-default.link"))
+                .write("/etc/udev/rules.d/80-net-setup-link.rules", "");
+        },
+        &[],
+    );
 }

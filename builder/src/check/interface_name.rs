@@ -16,6 +16,9 @@ use crate::ssh_patterns::is_like;
 /// The policies by which udev names an interface after its place on the board or its address.
 const BY_PLACE: [&str; 4] = ["onboard", "slot", "path", "mac"];
 
+/// The file of udev that gives interfaces the names of link files. Without it, they keep those of the kernel.
+const APPLIES: &str = "/80-net-setup-link.rules";
+
 /// A file's section, key and value.
 type LinkSetting<'t> = (&'t str, &'t str, &'t str);
 
@@ -33,9 +36,15 @@ pub(super) fn check(commands: &[String], system: &mut NodeSystem<'_>) -> Result<
         argument(arguments, "net.ifnames")
             .is_some_and(|it| ["0", "no", "false", "off"].contains(&it))
     };
+    let rules = system.root.configuration("udev/rules.d", ".rules")?;
+    let is_masked = |(path, text): &(String, String)| text.is_empty() && path.ends_with(APPLIES);
+    let links = match rules.iter().any(is_masked) {
+        true => Vec::new(),
+        false => links(&mut system.root)?,
+    };
     let naming = Naming {
-        rules: system.root.configuration("udev/rules.d", ".rules")?,
-        links: links(&mut system.root)?,
+        rules,
+        links,
         is_plain: commands.iter().all(is_plain),
     };
     let node = system.node;
