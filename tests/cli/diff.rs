@@ -261,3 +261,13 @@ fn an_image_cannot_be_compared_with_a_directory() {
                     hint: name two images, or two directories\n";
     assert_eq!((outcome.code, &*outcome.stderr), (Some(2), expected));
 }
+
+#[test]
+fn a_text_cannot_be_compared() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("manifest.json", "{\n}\n");
+    let outcome = scene.bare(&["diff", "manifest.json", "manifest.json"]);
+    let expected = "error: manifest.json is not a disk image\n\
+                    hint: name two images, or two directories\n";
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(2), expected));
+}

@@ -287,8 +287,12 @@ fn rebuild(options: VerifyOptions, environment: Environment, mode: &OutputMode) 
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
 fn diff(a: &Path, b: &Path, state: Option<&Path>, mode: &OutputMode) -> Result<ExitCode> {
-    must_exist(a, BUILD_FIRST)?;
-    must_exist(b, BUILD_FIRST)?;
+    for path in [a, b] {
+        must_exist(path, BUILD_FIRST)?;
+        if !path.is_dir() {
+            must_be_no_text(path, "name two images, or two directories")?;
+        }
+    }
     let comparison = crate::diff::diff(a, b, state)?;
     print(mode, &comparison, &comparison)?;
     Ok(ExitCode::from(u8::from(!comparison.is_same())))
