@@ -91,30 +91,6 @@ Examples:
   etcd-image verify images --allowed-signers ~/.ssh/allowed_signers
   etcd-image verify images --rebuild")]
     Verify(VerifyOptions),
-    /// Join the shards of a fleet into one directory
-    #[command(after_help = "\
-Examples:
-  etcd-image merge shards/1 shards/2 shards/3
-  etcd-image merge shards/* --out /srv/images
-  etcd-image merge s3://lab/1 s3://lab/2 --identity flash.key
-  etcd-image merge shards/* --allowed-signers allowed_signers --sign KEY")]
-    Merge(MergeOptions),
-    /// Manage the keys and identities of nodes
-    #[command(subcommand, arg = refused_json())]
-    State(StateCommand),
-    /// Show certificates, or have them signed by the owner of your CA
-    #[command(subcommand)]
-    Pki(PkiCommand),
-    /// Boot the images in QEMU and test the cluster (Linux only)
-    #[command(after_help = "\
-Examples:
-  etcd-image boot
-  etcd-image boot images --keep
-  etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
-    Boot(BootOptions),
-    /// Operate a running cluster
-    #[command(subcommand)]
-    Cluster(ClusterCommand),
     /// Show the differences between two images or two directories
     #[command(after_help = "\
 Examples:
@@ -140,9 +116,33 @@ Examples:
   etcd-image flash etcd1=/dev/sdX etcd2=/dev/sdY etcd3=/dev/sdZ
   etcd-image flash --all /dev/sdX /dev/sdY /dev/sdZ")]
     Flash(FlashOptions),
+    /// Boot the images in QEMU and test the cluster (Linux only)
+    #[command(after_help = "\
+Examples:
+  etcd-image boot
+  etcd-image boot images --keep
+  etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
+    Boot(BootOptions),
     /// The inner half of boot
     #[command(hide = true)]
     BootInside,
+    /// Operate a running cluster
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Join the shards of a fleet into one directory
+    #[command(after_help = "\
+Examples:
+  etcd-image merge shards/1 shards/2 shards/3
+  etcd-image merge shards/* --out /srv/images
+  etcd-image merge s3://lab/1 s3://lab/2 --identity flash.key
+  etcd-image merge shards/* --allowed-signers allowed_signers --sign KEY")]
+    Merge(MergeOptions),
+    /// Manage the keys and identities of nodes
+    #[command(subcommand, arg = refused_json())]
+    State(StateCommand),
+    /// Show certificates, or have them signed by the owner of your CA
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// List or prune the cache of downloads
     #[command(after_help = "\
 Examples:
