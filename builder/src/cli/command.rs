@@ -112,9 +112,9 @@ The exit code is 1 if they differ.")]
     #[command(after_help = "\
 Examples:
   etcd-image flash --list
-  etcd-image flash etcd1 /dev/sdX
-  etcd-image flash etcd1=/dev/sdX etcd2=/dev/sdY etcd3=/dev/sdZ
-  etcd-image flash --all /dev/sdX /dev/sdY /dev/sdZ")]
+  sudo etcd-image flash etcd1 /dev/sdX
+  sudo etcd-image flash etcd1=/dev/sdX etcd2=/dev/sdY etcd3=/dev/sdZ
+  sudo etcd-image flash --all /dev/sdX /dev/sdY /dev/sdZ")]
     Flash(FlashOptions),
     /// Boot the images in QEMU and test the cluster (Linux only)
     #[command(after_help = "\

@@ -61,6 +61,7 @@ Examples:
   etcd-image init              write a commented cluster.toml
   etcd-image plan              print every edit that build would make
   etcd-image verify images     compare the images with their manifest
+  etcd-image flash --list      list the disks of this machine
   etcd-image boot images       boot the images in QEMU and test the cluster
   etcd-image cluster status    show whether a running cluster is healthy
 
