@@ -21,7 +21,7 @@ pub struct BootOptions {
     /// Boot this initramfs instead of the image's own
     #[arg(long, value_name = "FILE")]
     pub initrd: Option<PathBuf>,
-    /// Find the debian-trixie base, whose kernel boots Raspberry Pi OS, here
+    /// Look here for the debian-trixie base, whose kernel boots Raspberry Pi OS
     #[arg(long, value_name = "DIR", value_parser = directory)]
     pub cache: Option<PathBuf>,
     /// Log in to the nodes with this private key [default: those of ssh]

@@ -10,7 +10,7 @@ use super::options::{directory, number};
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = false)]
 pub struct CacheCommandOptions {
-    /// The cache directory [default: the user's cache directory]
+    /// Use this cache directory [default: the user's cache directory]
     #[arg(long, value_name = "DIR", value_parser = directory, global = true)]
     pub cache: Option<PathBuf>,
     /// What to do; without it, list.

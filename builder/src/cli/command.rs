@@ -28,7 +28,7 @@ Examples:
   etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519
   etcd-image build --locked")]
     Build(BuildOptions),
-    /// Print every edit that build would make, and write only the cache
+    /// Print every edit that build would make; write nothing but the cache
     #[command(after_help = "\
 Examples:
   etcd-image plan --nodes 3

@@ -47,7 +47,7 @@ pub struct ReplaceOptions {
 /// Which member to remove.
 #[derive(Clone, Debug, Args)]
 pub struct RemoveOptions {
-    /// The member
+    /// The member, or the address of one that has never started
     #[arg(value_name = "NAME")]
     pub name: String,
     /// How to change the members.

@@ -17,6 +17,9 @@ use super::{Fetch, NodeOptions};
     mut_arg("state", |arg| arg.help("Read the CA, keys and identities from here")),
     mut_arg("nodes", |arg| arg.help("Rebuild this many nodes: etcd1 at 192.168.0.50 and upward")),
     mut_arg("fleet", |arg| arg.help("Rebuild a cluster of this file")),
+    mut_arg("only", |arg| {
+        arg.help("Rebuild only these nodes; in a fleet, CLUSTER or CLUSTER/NODE")
+    }),
 )]
 pub struct VerifyOptions {
     /// An image, or a directory or store (`s3://…`, `oci://…`) that build wrote
