@@ -297,7 +297,12 @@ pub struct PasswordOptions {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Read the cluster's keys from this directory, and keep the password there
-    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "etcd-cluster",
+        help_heading = "Cluster"
+    )]
     pub state: PathBuf,
 }
 
@@ -308,7 +313,12 @@ pub struct RenewOptions {
     #[arg(long, value_name = "DAYS", default_value = "60", value_parser = days)]
     pub within: u32,
     /// Read the keys of the CA and of the cluster from this directory
-    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "etcd-cluster",
+        help_heading = "Cluster"
+    )]
     pub state: PathBuf,
     /// How to log in to the nodes.
     #[command(flatten)]
@@ -325,7 +335,12 @@ pub struct RotateCaOptions {
     #[arg(long, conflicts_with = "all")]
     pub abort: bool,
     /// Read the keys of the CA and of the cluster from this directory
-    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "etcd-cluster",
+        help_heading = "Cluster"
+    )]
     pub state: PathBuf,
     /// How to log in to the nodes.
     #[command(flatten)]
