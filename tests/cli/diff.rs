@@ -126,7 +126,7 @@ fn a_secret_is_shown_by_its_fingerprint_with_the_key_of_the_state_directory() {
     assert_eq!(show(&["--state", "away"]).stdout, expected);
     let refused = show(&["--state", "none"]);
     let wanted = "error: none/seed does not exist\n\
-                  hint: name the state directory of the images' cluster with --state\n";
+                  hint: name the state directory of the images' cluster with `--state`\n";
     assert_eq!((refused.code, &*refused.stderr), (Some(2), wanted));
 }
 

@@ -204,7 +204,7 @@ fn data_that_the_image_would_leave_behind_is_not_lost_unasked() {
         &["etcd1", "card", "--yes-really"],
         2,
         "card holds etcd's data at byte 8589934592, which this image does not use: its node would begin without data",
-        "while a majority of the other members has the data, add --wipe-data: the node then gets it from them. Change one node at a time",
+        "while a majority of the other members has the data, add `--wipe-data`: the node then gets it from them. Change one node at a time",
     );
     assert!(bytes_at(&card, 0, 1 << 20) == before);
     let arguments = ["flash", "etcd1", "card", "--yes-really", "--wipe-data"];
@@ -223,7 +223,7 @@ fn other_data_in_the_place_of_etcd_s_data_is_refused_as_the_node_would() {
         &["etcd1", "card", "--yes-really"],
         2,
         "card holds other data at byte 8589934592, where etcd's data goes: the node would not start",
-        "add --wipe-data if nothing on the card is needed any more",
+        "add `--wipe-data` if nothing on the card is needed any more",
     );
     assert!(bytes_at(&card, 0, 1 << 20) == before);
     scene

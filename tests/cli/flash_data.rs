@@ -8,7 +8,7 @@ use crate::support::fixture::{copy_sparse, image};
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
-const UNNEEDED: &str = "use another card, or add --wipe-data if nobody needs the data";
+const UNNEEDED: &str = "use another card, or add `--wipe-data` if nobody needs the data";
 
 /// Creates a scene with the images of two nodes and one of no node, `stock.img`.
 fn with_stock() -> Scene {
@@ -67,7 +67,7 @@ fn data_with_a_damaged_beginning_is_refused_until_it_is_repaired() {
     let (card, data) = (used_card(&scene, "card"), etcd_data(&scene));
     put(&card, DATA, &data);
     let error = "card holds etcd's data at byte 8589934592, whose beginning is damaged";
-    let hint = "repair it (`sudo e2fsck -b 8193 -B 1024 'card?offset=8589934592'`), or add --wipe-data if nobody needs it";
+    let hint = "repair it (`sudo e2fsck -b 8193 -B 1024 'card?offset=8589934592'`), or add `--wipe-data` if nobody needs it";
     for byte in [0, 0xFF, 0x55] {
         put(&card, DATA, &vec![byte; 4 << 20]);
         for image in ["etcd1", "stock.img"] {
@@ -103,7 +103,7 @@ fn every_superblock_that_names_etcd_s_data_counts() {
         let card = used_card(&scene, "card");
         put(&card, DATA + superblock + 0x78, b"etcd-data");
         let error = "card holds etcd's data at byte 8589934592, whose beginning is damaged";
-        let hint = "repair it (`sudo e2fsck -b 32768 -B 4096 'card?offset=8589934592'`), or add --wipe-data if nobody needs it";
+        let hint = "repair it (`sudo e2fsck -b 32768 -B 4096 'card?offset=8589934592'`), or add `--wipe-data` if nobody needs it";
         let line = ["etcd1", "card", "--yes-really"];
         refused(&scene, &line, 2, error, hint);
         assert!(is_untouched(&card));
@@ -146,7 +146,7 @@ fn data_that_was_left_behind_is_whole_after_other_images() {
         &line,
         2,
         "card holds other data at byte 8589934592, where etcd's data goes: the node would not start",
-        "add --wipe-data if nothing on the card is needed any more",
+        "add `--wipe-data` if nothing on the card is needed any more",
     );
     scene
         .bare(&["flash", "stock.img", "card", "--yes-really"])

@@ -85,7 +85,7 @@ fn with_card() -> Scene {
 fn is_flashed(scene: &Scene, device: Device) {
     let path = device.path.as_str();
     let fixed = format!("{path} is not a removable disk");
-    let hint = "if it is the disk to overwrite, add --yes-really";
+    let hint = "if it is the disk to overwrite, add `--yes-really`";
     refused(scene, &["etcd1", path], 2, &fixed, hint);
 
     let flags = OFlags::EXCL.bits().cast_signed();

@@ -26,7 +26,7 @@ fn what_is_not_a_card_for_the_image_is_refused() {
         .set_len(size)
         .unwrap();
     let card_hint = "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`";
-    let file = "name a card, or add --yes-really to overwrite the file";
+    let file = "name a card, or add `--yes-really` to overwrite the file";
     let listed = "`etcd-image flash --list` shows the disks of this machine";
     let cases: &[(&str, &str, &str)] = &[
         ("etcd1 card", "card is a file, not a disk", file),

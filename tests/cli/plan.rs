@@ -127,7 +127,7 @@ fn a_plan_refuses_what_a_build_refuses() {
     refused(
         "[publish]\nsign = \"absent\"\n",
         "reading the key absent: failed to open file `absent`: No such file or directory (os error 2)",
-        "name an SSH key with --sign, as in `~/.ssh/id_ed25519`",
+        "name an SSH key with `--sign`, as in `~/.ssh/id_ed25519`",
     );
     refused(
         "[system]\ntimezone = \"Mars/Base\"\n",

@@ -183,7 +183,7 @@ fn refuse_with_an_older_state_directory(members: &Members) {
     fs::write(&path, older.to_string()).unwrap();
     let outcome = cluster(members, &["alarm", "disarm"]);
     let error = "error: alarm CORRUPT on etcd2 stays: etcd3 is not in the state directory\n\
-                 hint: name the newest state directory of this cluster with --state\n";
+                 hint: name the newest state directory of this cluster with `--state`\n";
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(6), error));
     fs::write(&path, text).unwrap();
 }

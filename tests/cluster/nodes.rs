@@ -33,7 +33,7 @@ fn the_messages_of_a_node_are_shown_without_control_characters() {
         nodes.run(&[], &words, |_| ()).done();
         let said = nodes.run(&[], &["logs", "etcd1", "--ssh-identity", "none"], |_| ());
         let wanted = "error: reading the SSH key none: failed to query resolved metadata `none`: No such file or directory (os \
-                      error 2)\nhint: name an existing private key, or leave --ssh-identity out to use those of ssh\n";
+                      error 2)\nhint: name an existing private key, or leave `--ssh-identity` out to use those of ssh\n";
         assert_eq!((said.code, said.err.as_str()), (Some(2), wanted));
         let said = nodes.cluster(&["logs", "etcd9"]);
         assert_eq!(
@@ -134,7 +134,7 @@ fn a_node_that_cannot_be_asked_about_a_restore_does_not_restart() {
         when_asked("sleep 60");
         let said = nodes.cluster(&["reboot", "etcd2", "--ssh-timeout", "10"]);
         let wanted = "error: logging in on etcd2: it did not end within 10 s\n\
-                      hint: check its power and network, or give a slow node more time with --ssh-timeout\n";
+                      hint: check its power and network, or give a slow node more time with `--ssh-timeout`\n";
         assert_eq!((said.code, said.err.as_str()), (Some(6), wanted));
         assert!(nodes.restarted.is_empty());
         // That of an older image does not know the question.

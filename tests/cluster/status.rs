@@ -151,7 +151,7 @@ fn a_foreign_state_directory_is_reported_with_the_way_out() {
         members.scene.run("build", &build).done();
         let outcome = status(&members, &["--state", "other"]);
         let error = "error: cluster main is down: etcd1 does not answer: TLS: invalid peer certificate: BadSignature\n\
-                     hint: name the state directory of this cluster with --state: this one has another CA\n";
+                     hint: name the state directory of this cluster with `--state`: this one has another CA\n";
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(6), error));
         let ca = members.scene.at("etcd-cluster/ca.crt");
         fs::copy(ca, members.scene.at("other/ca.crt")).unwrap();

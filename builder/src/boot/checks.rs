@@ -104,7 +104,7 @@ fn after_login(setup: &Setup, node: &BootNode, login: &SshOutcome) -> Vec<Check>
         }
         (false, true) => vec![Check::new(KEY, false, last_line(&login.stderr))],
         (false, false) => {
-            let why = "none of your private keys can be used without a passphrase; name one with --ssh-identity, or add one to ssh-agent";
+            let why = "none of your private keys can be used without a passphrase; name one with `--ssh-identity`, or add one to ssh-agent";
             let names = [KEY].into_iter().chain(INSIDE);
             names.map(|name| Check::skipped(name, why)).collect()
         }

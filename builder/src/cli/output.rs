@@ -19,7 +19,7 @@ pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(Kind::Usage.error(
                 format!("{} exists already", path.display()),
-                "name another file with --config, or move this one away",
+                "name another file with `--config`, or move this one away",
             ));
         }
         opened => opened.with_context(|| unwritable(path))?,

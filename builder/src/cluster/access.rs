@@ -45,7 +45,7 @@ impl Access {
             fs_err::metadata(key).with_context(|| {
                 // ssh itself would go on without it, and report that the node refuses the login.
                 let hint =
-                    "name an existing private key, or leave --ssh-identity out to use those of ssh";
+                    "name an existing private key, or leave `--ssh-identity` out to use those of ssh";
                 Kind::Usage.context(format!("reading the SSH key {}", key.display()), hint)
             })?;
         }

@@ -238,7 +238,7 @@ impl Disarming {
 
     fn add_undescribed(&mut self, names: Vec<String>) {
         if self.causes.is_empty() && !names.is_empty() {
-            "name the newest state directory of this cluster with --state"
+            "name the newest state directory of this cluster with `--state`"
                 .clone_into(&mut self.hint);
         }
         let causes = names.into_iter();

@@ -66,13 +66,13 @@ impl ClusterReport {
         if says("certificate expired") {
             "if this machine's clock is right, run `etcd-image cluster renew`"
         } else if says("BadSignature") || says("UnknownIssuer") {
-            "name the state directory of this cluster with --state: this one has another CA"
+            "name the state directory of this cluster with `--state`: this one has another CA"
         } else if says("not valid yet") {
             "check the clock of this machine"
         } else if says("received fatal alert: CertificateExpired") {
             "the administrator's certificate has expired by the clocks of the nodes: run `etcd-image cluster renew`"
         } else if says("received fatal alert") {
-            "the node rejects the administrator's certificate: name the state directory of this cluster with --state"
+            "the node rejects the administrator's certificate: name the state directory of this cluster with `--state`"
         } else if says(OF_ANOTHER_CLUSTER) {
             "give each board an address of its own; if a restore was interrupted, run `etcd-image cluster restore` again"
         } else if says("is not in the state directory") || says("is not a member") {

@@ -92,7 +92,7 @@ fn read(file: &Path) -> Result<Secret> {
     let bytes = crate::file::read(file).with_context(|| {
         Kind::Usage.context(
             format!("reading the password in {}", file.display()),
-            "name a readable file with --file",
+            "name a readable file with `--file`",
         )
     })?;
     let bytes = Zeroizing::new(bytes);

@@ -28,7 +28,7 @@ pub(super) fn hint(reason: &str) -> &'static str {
         "name the state directory with which the node's image was built; if it is this one, another machine answers at the \
          node's address"
     } else if says(TOO_LATE) || reason == LOST {
-        "check its power and network, or give a slow node more time with --ssh-timeout"
+        "check its power and network, or give a slow node more time with `--ssh-timeout`"
     } else if says("Permission denied") {
         "log in with a key of [ssh] in the node's image; --ssh-identity names it"
     } else if says("`ssh` is not installed") {
@@ -38,7 +38,7 @@ pub(super) fn hint(reason: &str) -> &'static str {
     } else if says("No space left on device") || says("no space left on device") {
         "make room on its data partition: delete what nobody needs in aside/ and backups/ beside its data"
     } else if says("the state directory is an older copy") {
-        "name the newest state directory of this cluster with --state"
+        "name the newest state directory of this cluster with `--state`"
     } else if says("by this node's CA and clock") {
         "compare the clock of the node with that of this machine (`etcd-image cluster status` shows the difference)"
     } else if says("its image is too old for this")

@@ -19,7 +19,7 @@ pub(super) fn key(state: Option<&Path>, cluster: Option<&str>) -> Result<Option<
     if key.is_none() && state.is_some() {
         return Err(Kind::Usage.error(
             format!("{} does not exist", folder.join("seed").display()),
-            "name the state directory of the images' cluster with --state",
+            "name the state directory of the images' cluster with `--state`",
         ));
     }
     Ok(key)

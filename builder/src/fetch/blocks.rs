@@ -59,7 +59,7 @@ impl BlockCache {
                     "opening the compressed blocks in {}",
                     options.cache.display()
                 ),
-                "make the directory writable, or name another with --cache",
+                "make the directory writable, or name another with `--cache`",
             )
         };
         let entry = Cache::open(options.cache)?.entry(key, options.progress)?;

@@ -211,7 +211,7 @@ fn unvouched(entry: &CacheEntry) -> anyhow::Error {
             folder.display()
         ),
         format!(
-            "run `chmod -R go-w {}`, then `etcd-image fetch` while online; or name another with --cache",
+            "run `chmod -R go-w {}`, then `etcd-image fetch` while online; or name another with `--cache`",
             shell::path(folder)
         ),
     )

@@ -178,7 +178,7 @@ fn manifest(images: &Path, node: Option<&str>, trusted: Trusted<'_>) -> Result<M
     manifests.into_iter().next().ok_or_else(|| {
         usage(
             format!("{} has no manifest", images.display()),
-            "name a directory with manifest.json with --images, or an image by its path",
+            "name a directory with manifest.json with `--images`, or an image by its path",
         )
     })
 }

@@ -181,7 +181,7 @@ fn check_file(path: &Path, file: &Metadata, source: &Source, allowed: bool) -> R
         true => Ok(()),
         false => refuse(
             "is a file, not a disk",
-            "name a card, or add --yes-really to overwrite the file",
+            "name a card, or add `--yes-really` to overwrite the file",
         ),
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn find(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace
         Found::Damaged(copy) => Err(is_damaged(start, card, copy)),
         Found::Other => Err(Kind::Usage.error(
             format!("{path} holds other data at byte {start}, where etcd's data goes: the node would not start"),
-            "add --wipe-data if nothing on the card is needed any more",
+            "add `--wipe-data` if nothing on the card is needed any more",
         )),
     }
 }
@@ -129,7 +129,7 @@ fn refuse_data_disk(card: &Card) -> Result<()> {
                 "{} is a disk with etcd's data, not a card",
                 card.path.display()
             ),
-            "use another card, or add --wipe-data if nobody needs the data",
+            "use another card, or add `--wipe-data` if nobody needs the data",
         )),
     }
 }
@@ -166,12 +166,12 @@ fn is_left(source: &Source, card: &Card) -> anyhow::Error {
     match &source.node {
         Some(_) => Kind::Usage.error(
             format!("{holds}, which this image does not use: its node would begin without data"),
-            "while a majority of the other members has the data, add --wipe-data: the node then gets it from them. Change one node at \
+            "while a majority of the other members has the data, add `--wipe-data`: the node then gets it from them. Change one node at \
              a time",
         ),
         None => Kind::Usage.error(
             format!("{holds}, but {} is not an image of a node", source.path.display()),
-            "use another card, or add --wipe-data if nobody needs the data",
+            "use another card, or add `--wipe-data` if nobody needs the data",
         ),
     }
 }
@@ -182,7 +182,9 @@ fn is_damaged(start: u64, card: &Card, copy: &str) -> anyhow::Error {
     let place = shell::word(&format!("{path}?offset={start}"));
     Kind::Usage.error(
         format!("{path} holds etcd's data at byte {start}, whose beginning is damaged"),
-        format!("repair it (`sudo e2fsck {copy} {place}`), or add --wipe-data if nobody needs it"),
+        format!(
+            "repair it (`sudo e2fsck {copy} {place}`), or add `--wipe-data` if nobody needs it"
+        ),
     )
 }
 

@@ -39,7 +39,7 @@ pub(super) fn check(disk: &Disk, allow_fixed: bool) -> Result<()> {
         };
         return refuse(
             format!("{model}is not a removable disk"),
-            "if it is the disk to overwrite, add --yes-really",
+            "if it is the disk to overwrite, add `--yes-really`",
         );
     }
     Ok(())

@@ -30,7 +30,7 @@ struct FleetFile {
 
 /// Reads the description. Its paths are relative to its own directory.
 pub(super) fn read(path: &Path) -> Result<Description> {
-    let text = named_text(path, "name a readable fleet.toml with --fleet")?.text;
+    let text = named_text(path, "name a readable fleet.toml with `--fleet`")?.text;
     let wrong = |what: String| {
         let hint =
             "a fleet names a `template` and either a `table` or one [[cluster]] for each cluster";
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Description> {
         let shown = path.display();
         return Err(Kind::Usage.error(
             format!("{shown} describes one cluster; --fleet needs a file with `template`"),
-            format!("use `--config {shown}`, or name a fleet.toml with --fleet"),
+            format!("use `--config {shown}`, or name a fleet.toml with `--fleet`"),
         ));
     }
     let file: FleetFile = parse_toml(&text).map_err(wrong)?;

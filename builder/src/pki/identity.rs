@@ -211,7 +211,7 @@ const SEED: &str = "seed";
 
 /// Reads the seed. A used state without its seed is an error, because it would silently become another cluster.
 pub(super) fn read_seed(reader: &StateReader, used: bool) -> anyhow::Result<Option<Seed>> {
-    let hint = "restore it from your backup, or name another directory with --state";
+    let hint = "restore it from your backup, or name another directory with `--state`";
     match reader.secret(SEED)? {
         Some(text) => Seed::from_text(&text)
             .map(Some)

@@ -182,7 +182,7 @@ pub(crate) fn refuse_cluster(root: &Path) -> anyhow::Result<()> {
         true => Err(refused(
             root,
             "is the state directory of one cluster",
-            "name another directory with --state; the clusters of a fleet have directories of their own in it",
+            "name another directory with `--state`; the clusters of a fleet have directories of their own in it",
         )),
         false => Ok(()),
     }

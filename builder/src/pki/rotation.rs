@@ -38,7 +38,7 @@ pub fn begin_rotation(state: &Path, now: i64) -> Result<()> {
     }
     let current = Authority::read(&reader, None, true, now)?;
     let current = current.ok_or_else(|| {
-        let hint = "name the state directory with --state";
+        let hint = "name the state directory with `--state`";
         refused(&reader.path(CERTIFICATE), "is missing", hint)
     })?;
     if !current.chain.above.is_empty() {

@@ -45,7 +45,7 @@ pub fn stored(state: &Path) -> anyhow::Result<Vec<StoredCertificate>> {
         false => Ok(stored),
         true => Err(Kind::Usage.error(
             format!("{} has no certificate", state.display()),
-            "name the state directory with --state, or run this where you build",
+            "name the state directory with `--state`, or run this where you build",
         )),
     }
 }

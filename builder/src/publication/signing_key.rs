@@ -31,7 +31,7 @@ impl SigningKey {
             let what = format!("reading the key {}", path.display());
             Kind::Usage.context(
                 what,
-                "name an SSH key with --sign, as in `~/.ssh/id_ed25519`",
+                "name an SSH key with `--sign`, as in `~/.ssh/id_ed25519`",
             )
         })?;
         if let Ok(private) = PrivateKey::from_openssh(&text) {

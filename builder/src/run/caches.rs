@@ -59,6 +59,6 @@ impl SharedOnce {
 pub(crate) fn no_cache() -> anyhow::Error {
     Kind::Usage.error(
         "there is no home directory, and therefore no default cache directory",
-        "name one with --cache",
+        "name one with `--cache`",
     )
 }

@@ -70,7 +70,7 @@ fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
 }
 
 fn read_option_file(path: &Path, option: &str) -> anyhow::Result<TextFile> {
-    named_text(path, &format!("name a readable text file with {option}"))
+    named_text(path, &format!("name a readable text file with `{option}`"))
 }
 
 /// Reads the file of a public key. Some give the key instead.
@@ -249,7 +249,7 @@ mod tests {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea me";
         for (given, hint) in [
             (key, "`--ssh-key` names a file: write the key into one"),
-            ("no-such.pub", "name a readable text file with --ssh-key"),
+            ("no-such.pub", "name a readable text file with `--ssh-key`"),
         ] {
             let error = key_file(Path::new(given)).unwrap_err();
             let expected = (Kind::Usage, hint.to_owned());

@@ -62,7 +62,7 @@ impl ClusterReport {
             let message = format!(
                 "cluster {cluster} cannot admit {new}: the state directory does not describe its member {name}"
             );
-            let hint = "name the newest state directory of this cluster with --state";
+            let hint = "name the newest state directory of this cluster with `--state`";
             return Err(Kind::Unhealthy.error(message, hint));
         }
         let reason = silent.trouble.as_deref().unwrap_or("it confirms no read");

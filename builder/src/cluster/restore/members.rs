@@ -45,7 +45,7 @@ fn check(voters: &[&str], described: &[&str], cluster: &str) -> Result<()> {
         "the state directory does not describe {}, which would go on as another cluster {cluster}",
         others.join(", ")
     );
-    let hint = "name the newest state directory with --state; nothing was changed. If those members are gone for good, let the \
+    let hint = "name the newest state directory with `--state`; nothing was changed. If those members are gone for good, let the \
                 others go on without them first (`force-new-cluster` in README.md), then run the command again";
     Err(Kind::Refused.error(message, hint))
 }

@@ -156,7 +156,7 @@ fn must_be_of(cluster: &ClusterDescription, snapshot: &Snapshot) -> Result<()> {
         cluster.cluster,
         own.join(", ")
     );
-    let hint = "name a snapshot of this cluster, or add --from-other-members if these are the keys that you want";
+    let hint = "name a snapshot of this cluster, or add `--from-other-members` if these are the keys that you want";
     Err(Kind::Usage.error(message, hint))
 }
 

@@ -307,6 +307,6 @@ const OWN: &str = "put the certificate and the key of a CA for servers and clien
                    up to the root; without both files, the build makes a CA";
 const NO_KEY: &str = "restore ca.key from your backup; if the owner of the CA signs requests instead, name the certificates of \
                       the CA up to the root in `ca-certificate` of [pki], leave `ca-key` out, and use `etcd-image pki csr`";
-const RESTORE_FILE: &str = "restore it from your backup, or name another directory with --state";
+const RESTORE_FILE: &str = "restore it from your backup, or name another directory with `--state`";
 const RESTORE: &str =
-    "restore ca.crt and ca.key from your backup, or name another directory with --state";
+    "restore ca.crt and ca.key from your backup, or name another directory with `--state`";

@@ -105,6 +105,6 @@ impl Authority {
 }
 
 const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state directory, or name another \
-                     directory with --state for a new cluster";
+                     directory with `--state` for a new cluster";
 const CORRECT: &str = "name the certificate and the key of a CA for servers and clients with `ca-certificate` and `ca-key` \
                        in [pki], with the certificates above it up to the root";
