@@ -72,6 +72,7 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
     merge(&["one"]).refused_naming(2, &["shard 2 of 2 is missing"]);
     merge(&["one", "two", "one"]).refused_naming(2, &["shard 1/2 is in one and in one"]);
     merge(&["one", "etcd-cluster"]).refused_naming(2, &["etcd-cluster is not a finished shard"]);
+    merge(&["one", "nowhere"]).refused_naming(2, &["nowhere does not exist"]);
     let inside = scene.bare(&["merge", "one", "two", "--out", "two/joined"]);
     inside.refused_naming(2, &["--out: two/joined lies in the shard two"]);
     assert!(!scene.at("two/joined").exists());

@@ -133,6 +133,10 @@ impl<'a> Shards<'a> {
 /// Reads the record of a shard. Returns which shard it is, and the record of the whole fleet.
 fn read_shard(folder: &Path, signed: Option<&SignedFleets>) -> Result<(Shard, FleetRecord)> {
     let shown = folder.display();
+    if !fs_err::exists(folder)? {
+        let hint = "check the path; it is the directory that `etcd-image build --shard` wrote";
+        return Err(Kind::Usage.error(format!("{shown} does not exist"), hint));
+    }
     let Some(mut record) = FleetRecord::read(folder)? else {
         let hint = "run the build of this shard again; it completes what is missing";
         return Err(Kind::Usage.error(format!("{shown} is not a finished shard"), hint));
