@@ -246,7 +246,7 @@ fn line(place: Place) -> String {
 
 /// Returns a warning about a valid but questionable number of members, if any.
 pub(super) fn warnings(count: usize) -> Option<String> {
-    let survives = count.saturating_sub(1) / 2;
+    let tolerated = count.saturating_sub(1) / 2;
     if count > 7 {
         Some(format!(
             "{count} members: every write waits for a majority of them; etcd advises at most 7"
@@ -254,7 +254,7 @@ pub(super) fn warnings(count: usize) -> Option<String> {
     } else if count > 0 && count.is_multiple_of(2) {
         let odd = count - 1;
         Some(format!(
-            "{count} members survive the loss of {survives}, the same as {odd}; choose an odd number"
+            "{count} members tolerate the loss of {tolerated}, as {odd} would; choose an odd number"
         ))
     } else {
         None

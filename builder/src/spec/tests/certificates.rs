@@ -118,7 +118,7 @@ fn every_example_is_valid() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let expected: &[&str] = match name {
             "ubuntu-core" => {
-                &["4 members survive the loss of 1, the same as 3; choose an odd number"]
+                &["4 members tolerate the loss of 1, as 3 would; choose an odd number"]
             }
             _ => &[],
         };

@@ -109,12 +109,12 @@ fn even_and_large_clusters_are_warned_about() {
         (1, None),
         (
             2,
-            Some("2 members survive the loss of 0, the same as 1; choose an odd number"),
+            Some("2 members tolerate the loss of 0, as 1 would; choose an odd number"),
         ),
         (3, None),
         (
             4,
-            Some("4 members survive the loss of 1, the same as 3; choose an odd number"),
+            Some("4 members tolerate the loss of 1, as 3 would; choose an odd number"),
         ),
         (7, None),
         (
