@@ -29,13 +29,15 @@ pub fn man(dir: &Path) -> anyhow::Result<()> {
     })?;
     let mut program = Args::command().disable_help_subcommand(true);
     program.build();
-    page(dir, &program)?;
-    let shown = |command: &&clap::Command| !command.is_hide_set();
-    for command in program.get_subcommands().filter(shown) {
-        page(dir, command)?;
-        for inner in command.get_subcommands().filter(shown) {
-            page(dir, inner)?;
-        }
+    pages(dir, &program)
+}
+
+/// Writes the page of a command, and those of its commands.
+fn pages(dir: &Path, command: &clap::Command) -> anyhow::Result<()> {
+    page(dir, command)?;
+    let shown = command.get_subcommands().filter(|it| !it.is_hide_set());
+    for inner in shown {
+        pages(dir, inner)?;
     }
     Ok(())
 }

@@ -197,6 +197,7 @@ fn a_hidden_command_has_no_manual_page() {
     man(folder.path()).expect("manual pages");
     let exists = |name: &str| folder.path().join(name).exists();
     assert!(exists("etcd-image-boot.1") && !exists("etcd-image-boot-inside.1"));
+    assert!(exists("etcd-image-cluster-alarm-disarm.1"));
 }
 
 #[test]
