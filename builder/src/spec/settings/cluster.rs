@@ -145,14 +145,15 @@ sections! {
         "every": Choice("interval", backup::intervals), Default(r#""6h""#);
         /// How many snapshots are kept.
         "keep": Integer(1..=1000, " snapshots"), Default("28");
-        /// Where they go: `"data"` for the data partition of the member, or a directory of another host, to which the nodes
-        /// log in with their SSH host keys, as in `"ssh://backup@192.168.0.10/srv/etcd"`, or a bucket of S3: `"s3://bucket/etcd"`.
+        /// Where they go: `"data"` for the data partition of the member, a directory of another host as in
+        /// `"ssh://backup@192.168.0.10/srv/etcd"`, or a bucket of S3 as in `"s3://bucket/etcd"`. The nodes log in to that
+        /// host with their SSH host keys.
         "to": Text(backup::place), Required(r#""data""#);
         /// The server of the bucket, if it is not Amazon's: `https://`, a name or an address, and its port.
         "endpoint": Text(backup::endpoint), Optional(r#""https://minio.lan:9000""#);
         /// The region of the bucket.
         "region": Text(backup::region), Default(r#""us-east-1""#);
-        /// The public host key of that host. Nodes trust no other.
+        /// The public host key of the host in `to`. Nodes trust no other.
         "host-key": Text(backup::host_key), Optional(
             r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti""#);
     }
