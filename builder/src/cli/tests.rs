@@ -51,7 +51,7 @@ fn a_shard_needs_a_fleet_whatever_else_is_given() {
 #[test]
 fn a_command_of_another_command_is_found() {
     for (line, wanted) in [
-        ("status", "exist: 'pki status', 'cluster status'"),
+        ("status", "exist: 'cluster status', 'pki status'"),
         ("--quiet remove etcd1", "exists: 'cluster remove'"),
         ("upgrade", "exists: 'cluster upgrade'"),
         ("prune", "exists: 'cache prune'"),

@@ -10,9 +10,9 @@ use super::LoginOptions;
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("from").args(["etcd", "images"]).required(true))]
 pub struct UpgradeOptions {
-    /// Use this etcd release, Debian's packages, or a local tarball, packages
-    /// (separated by commas) or directory
-    #[arg(long, value_name = "VERSION|debian|PATH")]
+    /// Use this etcd release, Debian's packages (`debian`), or a local tarball,
+    /// packages (separated by commas) or directory
+    #[arg(long, value_name = "VERSION")]
     pub etcd: Option<String>,
     /// Use the etcd of these images of the cluster, and nothing else of them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recipes", "mirror", "cache"])]
