@@ -124,6 +124,31 @@ fn a_member_that_was_replaced_and_is_one_again_is_not_removed() {
     assert_eq!(removed_by_joining(image, "a+b+c"), "1a\n");
 }
 
+/// The image of a replaces b. It has removed its former place from the list, and the cluster has refused to admit it.
+#[test]
+fn a_member_that_was_replaced_and_is_one_again_is_no_stranger() {
+    let node = Node::new();
+    node.write("pki/peer.crt", "");
+    node.write(
+        "run/list",
+        "2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false
+4d, started, d, https://192.168.0.53:2380, https://192.168.0.53:2379, false
+",
+    );
+    node.call(
+        "REPLACES=b CLUSTER=a=https://192.168.0.50:2380,c=https://192.168.0.52:2380 PEERS='c=https://192.168.0.52:2380=https://192.168.0.52:2379 '
+members_in_certificate() { echo a+c; }
+members_of() { echo a+b+c; }
+start_over; echo '[]' >$RUN/answer.c; endpoints=https://192.168.0.52:2379; facts_of_list >$RUN/first; facts_of_list >$RUN/next",
+    );
+    for look in ["run/first", "run/next"] {
+        let facts = node.read(look);
+        let strangers: Vec<_> = facts.lines().filter(|it| it.contains("stranger")).collect();
+        assert_eq!(strangers, ["stranger d"], "{look}");
+    }
+}
+
 /// etcd may be stopped, so that nobody else knows them.
 #[test]
 fn a_node_tells_the_operator_which_members_it_saw_last() {
