@@ -213,34 +213,43 @@ fn a_dead_member_is_replaced_by_a_new_node() {
     });
 }
 
+/// Removes etcd4, which joins as soon as `is_time` holds. The shell command `sudo` runs before every command that uses sudo(8) on the
+/// third node, and delays one of them until the file `go` exists.
+fn joins_while_it_is_removed(nodes: &mut Nodes, sudo: &str, is_time: impl Fn(&Nodes) -> bool) {
+    let text = format!("#!/bin/sh\n{sudo}\nshift\nexec \"$@\"\n");
+    fs::write(nodes.folder(2).join("bin/sudo"), text).unwrap();
+    let (go, mut boards) = (nodes.members.scene.at("go"), Boards::default());
+    let said = nodes.change(&["remove", "etcd4", "--json"], |nodes| {
+        if is_time(nodes) && !boards.is_on("etcd4") {
+            let board = nodes.members.join("etcd4", 53, &[]);
+            boards.0.push(("etcd4", board));
+            fs::write(&go, "").unwrap();
+        }
+    });
+    let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+    assert_eq!(members(&report), NAMES);
+    assert!(boards.is_on("etcd4"));
+}
+
+fn prepare_etcd4(nodes: &mut Nodes) {
+    let words = ["add", "etcd4", "--address", "192.168.0.53", "--wait", "0"];
+    nodes.change(&words, |_| ()).done();
+}
+
 /// It was prepared, and is switched on after the command has looked at the members.
 #[test]
 fn a_node_that_joins_while_it_is_removed_is_no_member_afterwards() {
     let name = "cluster::membership::a_node_that_joins_while_it_is_removed_is_no_member_afterwards";
     with_nodes(name, |mut nodes| {
-        let words = ["add", "etcd4", "--address", "192.168.0.53", "--wait", "0"];
-        nodes.change(&words, |_| ()).done();
-        let (go, sudo) = (
-            nodes.members.scene.at("go"),
-            nodes.folder(2).join("bin/sudo"),
-        );
-        let text = format!(
-            "#!/bin/sh\n[ \"$4\" != renew ] || until [ -e {} ]; do sleep 0.05; done\nshift\nexec \"$@\"\n",
+        prepare_etcd4(&mut nodes);
+        let go = nodes.members.scene.at("go");
+        let sudo = format!(
+            "[ \"$4\" != renew ] || until [ -e {} ]; do sleep 0.05; done",
             go.display()
         );
-        fs::write(sudo, text).unwrap();
-        let mut boards = Boards::default();
-        let said = nodes.change(&["remove", "etcd4", "--json"], |nodes| {
-            let is_edited = !nodes.members.scene.text("cluster.toml").contains("etcd4");
-            if is_edited && !boards.is_on("etcd4") {
-                let board = nodes.members.join("etcd4", 53, &[]);
-                boards.0.push(("etcd4", board));
-                fs::write(&go, "").unwrap();
-            }
+        joins_while_it_is_removed(&mut nodes, &sudo, |nodes| {
+            !nodes.members.scene.text("cluster.toml").contains("etcd4")
         });
-        let report: Value = serde_json::from_slice(&said.done().out).unwrap();
-        assert_eq!(members(&report), NAMES);
-        assert!(boards.is_on("etcd4"));
     });
 }
 
@@ -249,28 +258,15 @@ fn a_node_that_joins_while_it_is_removed_is_no_member_afterwards() {
 fn a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards() {
     let name = "cluster::membership::a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards";
     with_nodes(name, |mut nodes| {
-        let words = ["add", "etcd4", "--address", "192.168.0.53", "--wait", "0"];
-        nodes.change(&words, |_| ()).done();
+        prepare_etcd4(&mut nodes);
         nodes.change(&["remove", "etcd4"], |_| ()).done();
         let [asked, go] = ["asked", "go"].map(|name| nodes.members.scene.at(name));
-        let sudo = nodes.folder(2).join("bin/sudo");
-        let text = format!(
-            "#!/bin/sh\n[ \"$4\" != list ] || {{ : >{}; until [ -e {} ]; do sleep 0.05; done; }}\nshift\nexec \"$@\"\n",
+        let sudo = format!(
+            "[ \"$4\" != list ] || {{ : >{}; until [ -e {} ]; do sleep 0.05; done; }}",
             asked.display(),
             go.display()
         );
-        fs::write(sudo, text).unwrap();
-        let mut boards = Boards::default();
-        let said = nodes.change(&["remove", "etcd4", "--json"], |nodes| {
-            if asked.exists() && !boards.is_on("etcd4") {
-                let board = nodes.members.join("etcd4", 53, &[]);
-                boards.0.push(("etcd4", board));
-                fs::write(&go, "").unwrap();
-            }
-        });
-        let report: Value = serde_json::from_slice(&said.done().out).unwrap();
-        assert_eq!(members(&report), NAMES);
-        assert!(boards.is_on("etcd4"));
+        joins_while_it_is_removed(&mut nodes, &sudo, |_| asked.exists());
     });
 }
 

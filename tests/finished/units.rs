@@ -1,6 +1,6 @@
 //! Checks that `verify` finds units and network settings that do not take effect.
 
-use crate::support::broken::Sound;
+use crate::support::broken::{Copy, Sound};
 use crate::support::scene::Scene;
 
 #[test]
@@ -144,18 +144,22 @@ fn a_network_that_nothing_configures() {
     );
 }
 
+/// Enables systemd-networkd with a profile for every wired interface.
+fn enable_networkd(it: &Copy<'_>) {
+    let unit = "/usr/lib/systemd/system/systemd-networkd.service";
+    it.write(unit, "[Service]\nExecStart=/usr/bin/dash\n");
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    it.link(&format!("{wants}/systemd-networkd.service"), unit);
+    let path = "/etc/systemd/network/20-wired.network";
+    it.write(path, "[Match]\nName=e*\n\n[Network]\nDHCP=yes\n");
+}
+
 #[test]
 fn another_program_that_configures_the_interface() {
     let sound = Sound::of("raspios-trixie");
-    let networkd = "systemd-networkd.service";
     sound.shows(
         |it| {
-            let unit = format!("/usr/lib/systemd/system/{networkd}");
-            it.write(&unit, "[Service]\nExecStart=/usr/bin/dash\n");
-            let wants = "/etc/systemd/system/multi-user.target.wants";
-            it.link(&format!("{wants}/{networkd}"), &unit);
-            let path = "/etc/systemd/network/20-wired.network";
-            it.write(path, "[Match]\nName=e*\n\n[Network]\nDHCP=yes\n");
+            enable_networkd(it);
             let generator = "/usr/lib/systemd/system-generators/netplan";
             let wired = "network:\n  renderer: networkd\n  ethernets:\n    eth0:\n      dhcp4: true\n";
             it.write(generator, "").write("/etc/netplan/60-wired.yaml", wired);
@@ -167,14 +171,9 @@ fn another_program_that_configures_the_interface() {
     );
     sound.shows(
         |it| {
-            let unit = format!("/usr/lib/systemd/system/{networkd}");
-            it.write(&unit, "[Service]\nExecStart=/usr/bin/dash\n");
-            let wants = "/etc/systemd/system/multi-user.target.wants";
-            it.link(&format!("{wants}/{networkd}"), &unit);
+            enable_networkd(it);
             let path = "/etc/systemd/network/10-other.network";
             it.write(path, "[Match]\nName=eth0\n\n[Link]\nUnmanaged=yes\n");
-            let path = "/etc/systemd/network/20-wired.network";
-            it.write(path, "[Match]\nName=e*\n\n[Network]\nDHCP=yes\n");
         },
         &[],
     );
