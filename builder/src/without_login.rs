@@ -1,4 +1,4 @@
-//! Addresses in files that others read.
+//! Removes logins from addresses before they are written to files that others read.
 
 /// Returns an address without the name and the password of a user in it. Anything else stays as it is.
 pub(crate) fn without_login(source: &str) -> String {

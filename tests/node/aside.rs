@@ -30,7 +30,7 @@ fn what_an_interrupted_attempt_has_left_makes_no_room_for_another_set() {
     }
 }
 
-/// The disk reports an error when the data has already been moved. The next process reads again what is there.
+/// The disk reports an error after the data was moved. The process exits, and the next one reads what is on the disk.
 #[test]
 fn a_node_whose_data_has_moved_forgets_what_it_knew_of_it() {
     for (fails, goes_on) in [("1/member", false), ("1.new", true)] {

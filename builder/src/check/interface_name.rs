@@ -26,7 +26,7 @@ type LinkSetting<'t> = (&'t str, &'t str, &'t str);
 struct Naming {
     rules: Vec<(String, String)>,
     links: Vec<(String, String)>,
-    /// Whether every board's kernel is told to keep its own names. `Name=` and rules apply all the same.
+    /// Whether the kernel command lines of all boards disable predictable names. `Name=` and udev rules still apply.
     is_plain: bool,
 }
 

@@ -71,8 +71,8 @@ impl Restored {
     }
 }
 
-/// Refuses a node that could not begin with the snapshot. One that is prepared for this vow may have set its data aside and used
-/// the room already.
+/// Refuses a node that could not begin with the snapshot. Free space is not checked on a node that is prepared for this vow, because
+/// the restore may already occupy it.
 pub(super) fn check(name: &str, facts: &NodeFacts, snapshot: &Snapshot, vow: &str) -> Result<()> {
     let series = |text: &str| -> Option<(u32, u32)> {
         let mut numbers = text.split('.').map(|part| part.parse().ok());

@@ -24,7 +24,8 @@ use crate::failure::Kind;
 
 /// The number of attempts without progress.
 const ATTEMPTS: u32 = 5;
-/// The pause after the first failed attempt; each further one is three times as long. A registry that is busy is left alone for longer.
+/// The pause after the first failed attempt; each further pause is three times as long. The pauses for a busy registry are
+/// longer (`busy`).
 const PAUSE: Duration = Duration::from_millis(100);
 /// The bytes of progress after which a failure counts as the first one again.
 const PROGRESS: u64 = 1 << 20;

@@ -88,7 +88,7 @@ fn a_cluster_that_is_restored_once_more_goes_on_above_its_revisions() {
     assert_eq!(raised_by(&new_vow(&snapshot, 7, 1)), RAISED_BY);
 }
 
-/// No member answers, and nobody knows with which revision the former restore began.
+/// No member answers, so the revision with which the former restore began is unknown.
 #[test]
 fn a_snapshot_with_many_revisions_may_be_that_of_a_former_restore() {
     let report = assess("main", vec![MemberReport::new("etcd1", None)], &[]);
