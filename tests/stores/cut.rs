@@ -57,6 +57,16 @@ fn an_upload_whose_every_body_ends_in_the_middle_publishes_nothing() {
 }
 
 #[test]
+fn a_request_that_is_not_repeated_has_a_connection_of_its_own() {
+    let (scene, server) = (scene(), Server::start());
+    // A server may have closed a connection after its last answer, which the client learns from the loss of its next request.
+    let refuse = Fault::Answer("400 Bad Request", "ConnectionReused");
+    server.fail(move |it, _| (it.method == "POST" && !it.is_first_of_connection).then_some(refuse));
+    build(&scene, &server, &sent(true)).done();
+    assert!(server.count("POST", "uploadId=") > 0);
+}
+
+#[test]
 fn an_upload_whose_end_is_not_answered_is_finished() {
     let (scene, server) = (scene(), Server::start());
     server.fail(|it, before| (it.is("POST", "uploadId=") && before == 0).then_some(Fault::Lose));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::mem;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -27,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// The path and the query.
     pub(crate) target: String,
+    /// Whether its connection has carried no other request before.
+    pub(crate) is_first_of_connection: bool,
     range: Option<(usize, usize)>,
     body: Vec<u8>,
 }
@@ -132,7 +135,9 @@ impl Server {
 
 fn serve(mut stream: &TcpStream, content: &Mutex<Content>, faults: &Mutex<Box<Chooser>>) {
     let mut reader = BufReader::new(stream);
+    let mut is_first = true;
     while let Some((mut request, length)) = read(&mut reader) {
+        request.is_first_of_connection = mem::replace(&mut is_first, false);
         let fault = {
             let requests = &mut content.lock().unwrap().requests;
             let same = |it: &&Request| it.method == request.method && it.target == request.target;
@@ -316,6 +321,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<(Request, usize)> {
     let mut request = Request {
         method,
         target,
+        is_first_of_connection: true,
         range: None,
         body: Vec::new(),
     };

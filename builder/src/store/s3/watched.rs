@@ -45,29 +45,36 @@ impl HttpConnector for Connector {
         // The library wants a shorter time for the services that give credentials.
         let connect = options.get_config_value(&ClientConfigKey::ConnectTimeout);
         let connect = connect.and_then(|text| text.strip_suffix('s')?.parse().ok());
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
-            .http1_only()
-            .connect_timeout(connect.map_or(CONNECT, Duration::from_secs))
-            .https_only(is_plain.as_deref() != Some("true"))
-            .build();
-        match http {
-            Ok(http) => Ok(HttpClient::new(WatchedClient {
-                http,
-                silence: self.silence,
-                busy: Busy::default(),
-            })),
-            Err(error) => Err(object_store::Error::Generic {
-                store: "S3",
-                source: Box::new(error),
-            }),
-        }
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
+                .http1_only()
+                .connect_timeout(connect.map_or(CONNECT, Duration::from_secs))
+                .https_only(is_plain.as_deref() != Some("true"))
+        };
+        let unusable = |error| object_store::Error::Generic {
+            store: "S3",
+            source: Box::new(error),
+        };
+        Ok(HttpClient::new(WatchedClient {
+            reusing: builder().build().map_err(unusable)?,
+            connecting: builder()
+                .pool_max_idle_per_host(0)
+                .build()
+                .map_err(unusable)?,
+            silence: self.silence,
+            busy: Busy::default(),
+        }))
     }
 }
 
 #[derive(Debug)]
 struct WatchedClient {
-    http: reqwest::Client,
+    /// Sends the requests that are repeated, over connections that are kept for further ones.
+    reusing: reqwest::Client,
+    /// Sends each request over a new connection. The server may have closed a kept one, which the client learns only from the loss of
+    /// its next request.
+    connecting: reqwest::Client,
     silence: Duration,
     busy: Busy,
 }
@@ -83,8 +90,7 @@ impl HttpService for WatchedClient {
         Self: 'f,
     {
         Box::pin(async move {
-            // Without an answer, it is unknown whether the upload has begun or ended.
-            let is_repeatable = request.method() != Method::POST;
+            let is_repeatable = is_repeatable(request.method());
             let pause = self.busy.pause();
             if !pause.is_zero() {
                 sleep(pause).await;
@@ -113,7 +119,11 @@ impl WatchedClient {
         request: reqwest::Request,
         watch: &Watch,
     ) -> Result<HttpResponse, HttpError> {
-        let mut response = self.http.execute(request).await.map_err(failed)?;
+        let http = match is_repeatable(request.method()) {
+            true => &self.reusing,
+            false => &self.connecting,
+        };
+        let mut response = http.execute(request).await.map_err(failed)?;
         watch.note();
         must_be_short(response.content_length().unwrap_or(0))?;
         let mut bytes = Vec::new();
@@ -127,6 +137,11 @@ impl WatchedClient {
         *answer.headers_mut() = mem::take(response.headers_mut());
         Ok(answer)
     }
+}
+
+/// Returns whether a request may be sent again. With a `POST` an upload begins or ends, and without an answer it is unknown whether it has.
+fn is_repeatable(method: &Method) -> bool {
+    method != Method::POST
 }
 
 /// Returns the request with a body that notes its progress.
