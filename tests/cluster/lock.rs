@@ -94,8 +94,10 @@ fn a_command_that_lost_its_lock_stops_before_its_next_step() {
         assert_eq!(nodes.etcd_restarted.len(), 3);
 
         nodes.run(&[], &["backup", "main.db"], |_| ()).done();
-        let slow = "#!/bin/sh\n[ \"$4\" != take ] || { : >\"$NODE/takes\"; sleep 3; }\nshift\nexec \"$@\"\n";
-        fs::write(nodes.folder(0).join("bin/sudo"), slow).unwrap();
+        let waiting = "#!/bin/sh\n[ \"$4\" != take ] || { : >\"$NODE/takes\"; until [ -e \"$NODE/lost\" ]; do sleep 0.05; done; }\n\
+                       shift\nexec \"$@\"\n";
+        fs::remove_file(nodes.folder(0).join("lost")).unwrap();
+        fs::write(nodes.folder(0).join("bin/sudo"), waiting).unwrap();
         lose(&mut nodes, &["restore", "main.db", "--in-place"], "takes");
         // No member was stopped.
         nodes.members.become_healthy();
@@ -104,7 +106,8 @@ fn a_command_that_lost_its_lock_stops_before_its_next_step() {
     });
 }
 
-/// Ends the lock of a command when it has made a node write this file, as a long pause of its machine would.
+/// Ends the lock of a command when it has made a node write this file, as a long pause of its machine would. The first node may wait
+/// for that.
 fn lose(nodes: &mut Nodes, words: &[&str], file: &str) {
     let key = nodes.members.scene.at("key").display().to_string();
     let words = [words, &["--ssh-identity", &key]].concat();
@@ -112,6 +115,7 @@ fn lose(nodes: &mut Nodes, words: &[&str], file: &str) {
     let said = nodes.run(&[], &words, |nodes| {
         if !is_lost && (0..3).any(|node| nodes.folder(node).join(file).exists()) {
             revoke(&nodes.members);
+            fs::write(nodes.folder(0).join("lost"), "").unwrap();
             is_lost = true;
         }
     });
