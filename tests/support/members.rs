@@ -52,6 +52,10 @@ ip -n $1 link set lo up
 /// How long a cluster may take to become healthy on a busy machine.
 const HEALTHY_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// How long `etcdctl` waits for an election, which takes longer than its default of five seconds, and for a login, whose password
+/// etcd checks slowly on purpose.
+const PATIENCE: [&str; 2] = ["--command-timeout=30s", "--dial-timeout=30s"];
+
 /// Three members, and the scene in which their images were built.
 #[derive(Debug)]
 pub(crate) struct Members {
@@ -342,6 +346,7 @@ impl Members {
         };
         let endpoints: Vec<_> = (0..3).map(|at| self.url(address(at), 2379)).collect();
         let mut options = vec![format!("--endpoints={}", endpoints.join(","))];
+        options.extend(PATIENCE.map(str::to_owned));
         if !self.is_insecure {
             options.push(format!("--cacert={}", state("ca.crt")));
             options.push(format!("--cert={}", state("admin.crt")));
