@@ -219,7 +219,9 @@ fn joins_while_it_is_removed(nodes: &mut Nodes, sudo: &str, is_time: impl Fn(&No
     let text = format!("#!/bin/sh\n{sudo}\nshift\nexec \"$@\"\n");
     fs::write(nodes.folder(2).join("bin/sudo"), text).unwrap();
     let (go, mut boards) = (nodes.members.scene.at("go"), Boards::default());
-    let said = nodes.change(&["remove", "etcd4", "--json"], |nodes| {
+    // The third node does not answer before etcd4 has joined, which takes long on a busy machine.
+    let words = ["remove", "etcd4", "--json", "--ssh-timeout", "600"];
+    let said = nodes.change(&words, |nodes| {
         if is_time(nodes) && !boards.is_on("etcd4") {
             let board = nodes.members.join("etcd4", 53, &[]);
             boards.0.push(("etcd4", board));
