@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use etcd_image::etcd::CallError;
 use serde_json::Value;
 
 use crate::support::members::{NAMES, address};
@@ -26,6 +27,21 @@ fn serials(nodes: &Nodes, member: usize) -> [String; 2] {
     })
 }
 
+/// How etcd refuses a write during an election, which a busy machine may cause at any moment.
+const ELECTION: [&str; 3] = ["no leader", "leader changed", "request timed out"];
+
+/// Checks that etcd has answered a write, and that nothing but an election has prevented it.
+#[track_caller]
+fn must_be_answered(written: Result<(), CallError>) {
+    match written {
+        Err(CallError::Answer(words)) => {
+            let is_election = ELECTION.iter().any(|reason| words.contains(reason));
+            assert!(is_election, "{words}");
+        }
+        written => written.unwrap(),
+    }
+}
+
 /// Renews while one client writes over a connection of its own, and another connects anew for every write.
 fn renew_under_load(nodes: &mut Nodes, words: &[&str]) -> Value {
     let client = nodes.members.client();
@@ -35,13 +51,13 @@ fn renew_under_load(nodes: &mut Nodes, words: &[&str]) -> Value {
         let session = client.connect(address(0)).unwrap();
         let kept = threads.spawn(move || {
             while !running.load(Ordering::Relaxed) {
-                session.put("kept", "value").unwrap();
+                must_be_answered(session.put("kept", "value"));
                 thread::sleep(Duration::from_millis(20));
             }
         });
         let anew = threads.spawn(move || {
             for at in (0..3).cycle() {
-                client.put(address(at), "anew", "value").unwrap();
+                must_be_answered(client.put(address(at), "anew", "value"));
                 thread::sleep(Duration::from_millis(20));
                 if running.load(Ordering::Relaxed) {
                     return;
