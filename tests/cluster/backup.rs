@@ -34,9 +34,11 @@ fn etcdutl_accepts_and_restores_what_a_follower_sent() {
     let name = "cluster::backup::etcdutl_accepts_and_restores_what_a_follower_sent";
     with_members(name, |members| {
         fill(&members);
+        let leader = NAMES[members.leader()];
         let outcome = backup(&members, &["saved.db", "--json"]).done();
         let facts: Value = serde_json::from_str(&outcome.stdout).unwrap();
-        assert_ne!(facts["member"], NAMES[members.leader()]);
+        // A busy machine may have caused an election.
+        assert!(facts["member"] != leader || NAMES[members.leader()] != leader);
         assert_eq!(facts["members"][2]["version"], "3.5.16");
         assert!(facts["revision"].as_u64().unwrap() >= 4, "{facts}");
         let saved = members.scene.at("saved.db");
