@@ -12,7 +12,8 @@ use super::client::{RetryLimits, S3};
 use crate::cli::AwsVariables;
 use crate::failure::{Kind, explain};
 
-const SILENCE: Duration = Duration::from_millis(500);
+/// A busy machine must not look like a stalled server.
+const SILENCE: Duration = Duration::from_secs(2);
 /// The whole answer to a request for an object of 10 bytes.
 const WHOLE: &str = "HTTP/1.1 200 OK\r\nLast-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\nETag: \"e\"\r\n\
                      Content-Length: 10\r\nConnection: close\r\n\r\n0123456789";
@@ -26,7 +27,7 @@ enum Behavior {
     Answer(&'static str),
     /// Reads the body, sends this after three times the longest silence, and closes the connection.
     AnswerLate(&'static str),
-    /// Sends the head of this at once and its body byte by byte, ten in a second.
+    /// Sends the head of this at once and its body byte by byte, five in the longest silence.
     Crawl(&'static str),
 }
 
@@ -110,7 +111,7 @@ fn serve(mut stream: &TcpStream, requests: &Requests, choose: fn(usize) -> Behav
 #[track_caller]
 fn gives_up<T: std::fmt::Debug>(done: anyhow::Result<T>, doing: &str) {
     let error = done.unwrap_err();
-    let why = "the server neither sent nor accepted a byte for 500ms";
+    let why = "the server neither sent nor accepted a byte for 2s";
     assert_eq!(error.to_string(), format!("{doing}: {why}"));
     let hint = "check the network and AWS_ENDPOINT_URL, and run the command again: a build continues where it stopped";
     assert_eq!(explain(&error), (Kind::Storage, hint.to_owned()));
