@@ -32,7 +32,7 @@ pub(super) fn replaces_a_member_again(lab: &mut Lab) -> Result<()> {
         lab.wait_for_members(&Wanted::everyone())?;
     }
     let id = |lab: &Lab| -> Result<Option<String>> {
-        let members = lab.client.members(lab.nodes[0].address())?.1;
+        let (_, members) = lab.retry(|client| client.members(lab.nodes[0].address()))?;
         let mut ids = members.into_iter().filter(|member| member.name == "etcd3");
         Ok(ids.next().map(|member| member.id))
     };
