@@ -1,7 +1,6 @@
 //! Runs the Slurm example for real: a controller and two compute daemons on this machine.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use super::shards::content;
 use crate::support::fixture::{image, release};
+use crate::support::port::free_port;
 use crate::support::scene::{PROGRAM, Scene};
 use crate::support::tool::tool;
 
@@ -107,7 +107,7 @@ impl Slurm {
         let user = tool("id", &["-un"]).done().text();
         let host = tool("hostname", &["-s"]).done().text();
         let (user, host) = (user.trim(), host.trim());
-        let [controller, one, two] = free_ports();
+        let [controller, one, two] = [(); 3].map(|()| free_port("127.0.0.1"));
         let shown = folder.display();
         let configuration = folder.join("slurm.conf");
         for name in ["state", "spool-n1", "spool-n2"] {
@@ -204,10 +204,4 @@ impl Drop for Slurm {
             let _ = daemon.wait();
         }
     }
-}
-
-/// Returns three ports that nothing listens on.
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
