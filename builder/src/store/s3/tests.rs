@@ -190,6 +190,18 @@ fn the_begin_of_an_upload_is_not_repeated() {
     assert_eq!(*requests.lock().unwrap(), ["POST"]);
 }
 
+/// The library by itself repeats only what it knows not to change anything a second time.
+#[test]
+fn a_removal_that_is_not_answered_is_repeated() {
+    const REMOVED: &str = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+    let (store, requests) = start(|before| match before {
+        0 => Behavior::Stall(""),
+        _ => Behavior::Answer(REMOVED),
+    });
+    store.remove("a").unwrap();
+    assert_eq!(*requests.lock().unwrap(), ["DELETE", "DELETE"]);
+}
+
 /// The answer to the end of an upload is lost, and the request is repeated.
 #[test]
 fn an_object_whose_end_is_not_answered_is_looked_for() {

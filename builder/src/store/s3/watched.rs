@@ -90,7 +90,7 @@ impl HttpService for WatchedClient {
         Self: 'f,
     {
         Box::pin(async move {
-            let is_repeatable = is_repeatable(request.method());
+            let method = request.method().clone();
             let pause = self.busy.pause();
             if !pause.is_zero() {
                 sleep(pause).await;
@@ -104,9 +104,7 @@ impl HttpService for WatchedClient {
                 self.busy.note(answer.status(), answer.headers());
             }
             answer.map_err(|error| match error.kind() {
-                HttpErrorKind::Timeout | HttpErrorKind::Interrupted if !is_repeatable => {
-                    HttpError::new(HttpErrorKind::Unknown, error)
-                }
+                HttpErrorKind::Timeout | HttpErrorKind::Interrupted => unanswered(&method, error),
                 _ => error,
             })
         })
@@ -142,6 +140,18 @@ impl WatchedClient {
 /// Returns whether a request may be sent again. With a `POST` an upload begins or ends, and without an answer it is unknown whether it has.
 fn is_repeatable(method: &Method) -> bool {
     method != Method::POST
+}
+
+/// Returns the error of a request whose answer was lost so that the library repeats the request if that does no harm. Removing something
+/// twice does none, but the library repeats only a removal that has not been sent.
+fn unanswered(method: &Method, error: HttpError) -> HttpError {
+    if !is_repeatable(method) {
+        HttpError::new(HttpErrorKind::Unknown, error)
+    } else if method == Method::DELETE {
+        HttpError::new(HttpErrorKind::Request, error)
+    } else {
+        error
+    }
 }
 
 /// Returns the request with a body that notes its progress.
