@@ -66,7 +66,7 @@ impl SigningKey {
         })
     }
 
-    /// Returns the signature of a message, as `ssh-keygen -Y sign` writes it.
+    /// Returns the signature of a message, as `ssh-keygen -Y sign` writes it. It is verified: an agent may return anything.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<String> {
         let signature = match self {
             Self::File(key) => key.sign(NAMESPACE, HashAlg::Sha512, message)?,
@@ -77,17 +77,36 @@ impl SigningKey {
                 SshSig::new(key, NAMESPACE, HashAlg::Sha512, signature)?
             }
         };
-        Ok(signature.to_pem(LineEnding::LF)?)
+        let pem = signature.to_pem(LineEnding::LF)?;
+        match self.has_signed(pem.as_bytes(), message) {
+            true => Ok(pem),
+            false => Err(self.is_faulty()),
+        }
     }
 
     /// Returns whether this is the signature of a message by this key.
     pub(super) fn has_signed(&self, signature: &[u8], message: &[u8]) -> bool {
-        let public = match self {
-            Self::File(key) => key.public_key(),
-            Self::Agent { public, .. } => public,
-        };
+        let public = self.public();
         SshSig::from_pem(signature)
             .is_ok_and(|signature| public.verify(NAMESPACE, message, &signature).is_ok())
+    }
+
+    fn public(&self) -> &PublicKey {
+        match self {
+            Self::File(key) => key.public_key(),
+            Self::Agent { public, .. } => public,
+        }
+    }
+
+    /// Creates the error for a signature that is not one of this key, or that this program cannot verify.
+    fn is_faulty(&self) -> anyhow::Error {
+        let key = self.public().fingerprint(HashAlg::Sha256);
+        Kind::Verification.error(
+            format!(
+                "a signature with the key {key} is not valid: the SSH agent is faulty, or this type of key is not supported"
+            ),
+            "test the key with `ssh-add -T FILE.pub`, or name one of type ed25519",
+        )
     }
 }
 
@@ -118,4 +137,75 @@ fn unknown(path: &Path, text: &str, error: &ssh_key::Error) -> anyhow::Error {
         format!("the key {path}: it is not in OpenSSH's format: {error}"),
         hint,
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use ssh_key::Signature;
+    use ssh_key::private::Ed25519Keypair;
+
+    use super::*;
+    use crate::failure::explain;
+
+    const MESSAGE: &[u8] = b"sums";
+
+    fn key(seed: u8) -> PrivateKey {
+        PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
+    }
+
+    fn signature(key: &PrivateKey, namespace: &str, message: &[u8]) -> Signature {
+        let signed = key.sign(namespace, HashAlg::Sha512, message).unwrap();
+        signed.signature().clone()
+    }
+
+    /// Returns bytes after their length.
+    fn string(bytes: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&len[..], bytes].concat()
+    }
+
+    /// Signs with a key in an agent that returns this signature.
+    fn sign(answer: Signature) -> Result<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let agent = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut len = [0; 4];
+            stream.read_exact(&mut len).unwrap();
+            let mut request = vec![0; u32::from_be_bytes(len) as usize];
+            stream.read_exact(&mut request).unwrap();
+            let answer = Vec::<u8>::try_from(answer).unwrap();
+            let answer = [&[14_u8][..], &string(&answer)].concat();
+            stream.write_all(&string(&answer)).unwrap();
+        });
+        let public = Box::new(key(1).public_key().clone());
+        let signed = SigningKey::Agent { public, socket }.sign(MESSAGE);
+        agent.join().unwrap();
+        signed
+    }
+
+    #[test]
+    fn a_signature_of_an_agent_is_verified() {
+        let own = key(1);
+        sign(signature(&own, NAMESPACE, MESSAGE)).unwrap();
+        let fingerprint = own.public_key().fingerprint(HashAlg::Sha256);
+        let why = format!(
+            "a signature with the key {fingerprint} is not valid: the SSH agent is faulty, or this type of key is not supported"
+        );
+        for wrong in [
+            signature(&key(2), NAMESPACE, MESSAGE),
+            signature(&own, NAMESPACE, b"other"),
+            signature(&own, "git", MESSAGE),
+            Signature::new(Algorithm::Ed25519, [7; 64]).unwrap(),
+        ] {
+            let error = sign(wrong).unwrap_err();
+            assert_eq!(error.to_string(), why);
+            assert_eq!(explain(&error).0, Kind::Verification);
+        }
+    }
 }
