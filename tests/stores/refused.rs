@@ -182,8 +182,25 @@ fn an_index_that_a_store_damages_is_noticed() {
     let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();
     server.fail(|it, _| it.is("PUT", "/run/1/index.json").then_some(Fault::Spoil));
     let told = build(&scene, &server, &sent);
-    let why = "reading s3://lab/run/1/index.json: it is not an index";
+    let why = "error: reading back the index that was written to s3://lab/run/1: reading s3://lab/run/1/index.json: it is not an index";
     told.refused_naming(3, &[why]);
+    assert!(
+        server.count("GET", "/run/1/index.json") > 4,
+        "it was read back once"
+    );
+}
+
+#[test]
+fn an_index_that_a_store_shows_a_moment_later_is_read_again() {
+    let (scene, server) = (scene(), Server::start());
+    let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();
+    // The index is read three times before it is written.
+    server.fail(|it, before| {
+        let is_read_back = it.is("GET", "/run/1/index.json") && before == 3;
+        is_read_back.then_some(Fault::Answer("404 Not Found", "NoSuchKey"))
+    });
+    build(&scene, &server, &sent).done();
+    assert_eq!(server.count("GET", "/run/1/index.json"), 5);
 }
 
 #[test]

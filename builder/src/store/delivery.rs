@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -16,6 +18,9 @@ use super::{Address, Destination};
 use crate::cli::StoreAccess;
 use crate::failure::Kind;
 use crate::progress::Progress;
+
+/// The pauses before the index is read back again: a store with caches may return what it had before for a moment.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 /// The names of the files of a build that go to a store. Those of the operator, which contain the administrator's key, do not.
 #[derive(Debug)]
@@ -203,15 +208,39 @@ impl Shipment<'_> {
             ..Index::new(self.content.clone(), to, files, parts)
         };
         let place = self.store.write_index(&index)?;
-        // Encrypting the same files again gives other bytes: another worker may have sent the same build.
-        let found = self.store.index()?.map(|found| found.sha256());
-        match found.transpose()? == Some(index.sha256()?) {
-            true => Ok(place),
+        self.read_index_back(&index)?;
+        Ok(place)
+    }
+
+    /// Reads the index back until the store returns what was written, which may be the index of another worker that has sent the same build:
+    /// encrypting the same files again gives other bytes.
+    fn read_index_back(&self, index: &Index) -> Result<()> {
+        let wanted = Some(index.sha256()?);
+        let mut found = self.stored_digest();
+        for pause in PAUSES {
+            if found.as_ref().is_ok_and(|found| *found == wanted) {
+                break;
+            }
+            thread::sleep(pause);
+            found = self.stored_digest();
+        }
+        let found = found.with_context(|| {
+            let address = &self.address;
+            format!("reading back the index that was written to {address}")
+        })?;
+        match found == wanted {
+            true => Ok(()),
             false => Err(Kind::Verification.error(
                 format!("{} does not have the index that was written", self.address),
                 "run the command again, and let only one build at a time send to this address",
             )),
         }
+    }
+
+    /// Returns the digest of the index in the store, if it has one.
+    fn stored_digest(&self) -> Result<Option<String>> {
+        let found = self.store.index()?;
+        found.map(|found| found.sha256()).transpose()
     }
 
     /// Sends one file unless the store has it; the result also says whether it had.
