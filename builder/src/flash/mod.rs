@@ -10,6 +10,7 @@ mod card;
 mod data;
 mod disks;
 mod list;
+mod opened;
 mod outcome;
 mod rules;
 mod source;

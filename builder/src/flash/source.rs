@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use diskimg::Storage;
 use sha2::{Digest as _, Sha256};
 
+use super::opened::Opened;
 use super::trusted::Trusted;
 use crate::apply;
 use crate::description::{self, NodeDescription};
@@ -20,6 +21,10 @@ use crate::report::NodeRecord;
 
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 1 << 20;
+
+/// The next step for an image that changed while it was read.
+const CHANGED: &str =
+    "build no images into their directory while cards are written, then flash this card again";
 
 /// The next step for an image that is not what its manifest says.
 const OTHER_IMAGE: &str = "fetch the image again, or build it again with the same state directory; then flash this card again";
@@ -41,6 +46,8 @@ pub(super) struct Source {
     pub(super) map_digests: Vec<String>,
     /// The ranges that have a meaning, in ascending order.
     pub(super) map: Vec<Range<u64>>,
+    /// The file as it was opened; `None` if the image was unpacked from it.
+    pub(super) opened: Option<Opened>,
 }
 
 impl Source {
@@ -60,6 +67,9 @@ impl Source {
         check_size(path, &records)?;
         let image = Image::open(path)?;
         let storage = image.storage();
+        // Before anything is read that is verified or written.
+        let file = image.file().filter(|_| image.unpacked_sha256().is_none());
+        let opened = file.map(Opened::new).transpose()?;
         let node = description::read(&image, &mut image.files()?)
             .with_context(|| format!("reading {}", path.display()))?;
         let map_digests = records.iter().filter_map(map_digest).collect();
@@ -75,6 +85,7 @@ impl Source {
             is_verified: image.unpacked_sha256().is_some(),
             map: mapped_ranges(&storage),
             storage,
+            opened,
             path: path.to_owned(),
         })
     }
@@ -98,6 +109,23 @@ impl Source {
             return Ok(());
         }
         compare(&self.path, &self.digest()?, &self.digests, consequence)
+    }
+
+    /// Fails if the image has changed since it was opened; the error also says the consequence.
+    pub(super) fn must_be_unchanged(&self, consequence: &str) -> Result<()> {
+        let Some(opened) = &self.opened else {
+            return Ok(());
+        };
+        match opened.is_changed()? {
+            false => Ok(()),
+            true => Err(Kind::Verification.error(
+                format!(
+                    "{}: the image was changed while it was read; {consequence}",
+                    self.path.display()
+                ),
+                CHANGED,
+            )),
+        }
     }
 
     /// Returns whether the block map of the image is one of those in its manifests.
@@ -199,6 +227,7 @@ mod tests {
             is_verified: false,
             node: None,
             map: vec![],
+            opened: None,
         };
         source.verify("nothing was written").unwrap();
         source.digests = vec![hex::sha256("another image")];

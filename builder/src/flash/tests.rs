@@ -8,6 +8,7 @@ use diskimg::{Memory, Storage as _};
 
 use super::card::{Card, Medium};
 use super::data::DataPlace;
+use super::opened::Opened;
 use super::source::Source;
 use super::write::write;
 use crate::failure::{Kind, explain};
@@ -102,9 +103,9 @@ impl Medium for Liar {
     }
 }
 
-/// Writes an image that begins with `mapped` used bytes, and returns the failure.
-fn flash(card: &Liar, mapped: u64, data: DataPlace) -> Option<(Kind, String)> {
-    let source = Source {
+/// Returns an image that begins with `mapped` used bytes.
+fn source(mapped: u64) -> Source {
+    Source {
         path: "image".into(),
         storage: Arc::new(Memory::new(vec![7; usize::try_from(IMAGE).unwrap()])),
         is_verified: false,
@@ -113,9 +114,18 @@ fn flash(card: &Liar, mapped: u64, data: DataPlace) -> Option<(Kind, String)> {
         signer: None,
         map_digests: vec![],
         map: std::iter::once(0..mapped).collect(),
-    };
+        opened: None,
+    }
+}
+
+/// Writes such an image, and returns the failure.
+fn flash(card: &Liar, mapped: u64, data: DataPlace) -> Option<(Kind, String)> {
+    flash_from(&source(mapped), card, data)
+}
+
+fn flash_from(source: &Source, card: &Liar, data: DataPlace) -> Option<(Kind, String)> {
     let card = Card::of(card.clone(), CLAIMED);
-    let written = write(&source, &card, data, &Silent);
+    let written = write(source, &card, data, &Silent);
     let error = written.err()?;
     Some((explain(&error).0, error.to_string()))
 }
@@ -136,6 +146,24 @@ fn a_card_that_claims_a_larger_size_is_reported_and_does_not_boot() {
         assert_eq!(failure, Some((Kind::Verification, message)), "{lie:?}");
         assert_eq!(card.bytes(0, 4096), vec![0; 4096], "{lie:?}");
     }
+}
+
+#[test]
+fn an_image_that_changes_meanwhile_is_reported_and_the_card_does_not_boot() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let source = Source {
+        opened: Some(Opened::new(file.as_file()).unwrap()),
+        ..source(MAPPED)
+    };
+    let card = Liar::new(Lie::None);
+    assert_eq!(flash_from(&source, &card, DataPlace::Empty), None);
+    fs_err::write(file.path(), "another image").unwrap();
+    let message = "image: the image was changed while it was read; the card is not bootable";
+    assert_eq!(
+        flash_from(&source, &card, DataPlace::Empty),
+        Some((Kind::Verification, message.to_owned()))
+    );
+    assert_eq!(card.bytes(0, 4096), vec![0; 4096]);
 }
 
 #[test]

@@ -23,6 +23,8 @@ use crate::progress::{Progress, Task};
 const HEAD: u64 = MAP_BLOCK;
 /// The length of what is erased at first: earlier boot sectors, and superblocks that would be taken for those of the whole card.
 const ERASED: u64 = 1 << 20;
+/// What an error about the image means for the card.
+const NOT_BOOTABLE: &str = "the card is not bootable";
 /// Number of pieces that are written, or read back, at once.
 const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
@@ -31,6 +33,11 @@ const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 /// The head is one block. It is erased before anything else and written after everything else, so that after an error or an
 /// interruption at any moment the card has no partition table and does not boot. Unless data
 /// is kept, marks behind the image show whether the card is as large as it claims. Returns how long that took.
+///
+/// The image is read by one thread that verifies it and by others that write it. Its digest is that of all bytes in their order, of which
+/// many are not written; the writers have several pieces in work at once, and hashing them a second time for a comparison would slow down
+/// a fast card. Instead, the file must not have changed from before its first byte was read until its last one was: all have then read the
+/// same bytes.
 pub(super) fn write(
     source: &Source,
     card: &Card,
@@ -57,7 +64,7 @@ pub(super) fn write(
     let marks = marks.transpose()?;
     thread::scope(|scope| {
         // The image is read only once from the disk: what one of the two has read, the other finds in memory.
-        let verified = scope.spawn(|| source.verify("the card is not bootable"));
+        let verified = scope.spawn(|| source.verify(NOT_BOOTABLE));
         work.transfer(&body)?;
         verified
             .join()
@@ -103,9 +110,13 @@ impl Work<'_> {
         self.card.erase(range.start, usize::try_from(len)?)
     }
 
-    /// Writes the head. If the card then turns out to be bad, the head is erased again as far as the card allows that.
+    /// Writes the head. If the card then turns out to be bad, or the image to have changed, the head is erased again as far as the card
+    /// allows that.
     fn finish(&self, head: &[Range<u64>]) -> Result<()> {
-        self.transfer(head).inspect_err(|_| {
+        self.source.must_be_unchanged(NOT_BOOTABLE)?;
+        let written = self.transfer(head);
+        let finished = written.and_then(|()| self.source.must_be_unchanged(NOT_BOOTABLE));
+        finished.inspect_err(|_| {
             let _ = self.erase_head();
         })
     }
@@ -167,6 +178,9 @@ impl Work<'_> {
     }
 
     fn differs(&self, offset: u64) -> anyhow::Error {
+        if let Err(changed) = self.source.must_be_unchanged(NOT_BOOTABLE) {
+            return changed;
+        }
         Kind::Verification.error(format!(
                 "{} does not return what was written to byte {offset}",
                 self.card.path.display()
@@ -242,6 +256,7 @@ mod tests {
             signer: None,
             map_digests: vec![],
             map: vec![0..1 << 20, 1 << 20..size as u64],
+            opened: None,
         };
         let card = Card::open(place.path(), &source, |_| Ok(String::new()), true).unwrap();
         let task = Silent.task("", None);
