@@ -56,6 +56,31 @@ fn a_cluster_with_new_keys_does_not_replace_one_of_the_same_name() {
     assert_eq!(scene.snapshot("images"), before);
     assert!(!scene.at("other").exists());
     build(&["--out", "other-images"]).done();
+    // Now the other state directory exists.
+    let other = scene.snapshot("other");
+    let told = build(&[]);
+    told.refused_naming(
+        2,
+        &["error: images contains images of cluster `home` with other keys"],
+    );
+    let hint = "if it is lost, only a new cluster on all cards can follow";
+    assert!(told.stderr.contains(hint), "{}", told.stderr);
+    assert_eq!(scene.snapshot("images"), before);
+    assert_eq!(scene.snapshot("other"), other);
+}
+
+/// As `cluster rotate-ca` leaves a state directory, whose CA alone has changed.
+#[test]
+fn images_with_a_former_ca_are_replaced() {
+    let scene = Scene::with("raspios-trixie");
+    describe(&scene, "home.toml", "home", A);
+    scene.build(&["--config", "home.toml"]);
+    let mut manifest = scene.manifest();
+    let former = "0".repeat(64);
+    manifest["certificates"][0]["fingerprint"] = former.clone().into();
+    scene.file("images/manifest.json", &manifest.to_string());
+    scene.build(&["--config", "home.toml"]);
+    assert_ne!(scene.manifest()["certificates"][0]["fingerprint"], former);
 }
 
 #[test]

@@ -30,12 +30,16 @@ pub(super) fn refuse_shards(folders: &[PathBuf], out: &Path, record: &FleetRecor
     Ok(())
 }
 
-/// Fails if a directory has images of a cluster with another name and another CA, as `build` does.
+/// Fails if a directory has images of another cluster, as `build` does.
 pub(super) fn refuse_images_of_another(joined: &Manifest, out: &Path) -> Result<()> {
     let Some(found) = Manifest::in_directory(out)? else {
         return Ok(());
     };
-    found.must_be_of(&joined.cluster, joined.ca(), out)
+    let host_key = |node: &str| {
+        let own = joined.nodes.iter().find(|own| own.name == node);
+        anyhow::Ok(own.map(|own| own.ssh_host_key.clone()))
+    };
+    found.must_be_of(&joined.cluster, joined.ca(), host_key, out)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! SSH host keys: one Ed25519 key per node, created once, so that clients still recognize a rebuilt node.
 
+use std::path::Path;
+
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
@@ -47,6 +49,16 @@ pub(super) fn read(reader: &StateReader, node: &str) -> anyhow::Result<Option<Ho
     Ok(Some(HostKey {
         public,
         private: Secret::new(bytes.to_vec()),
+    }))
+}
+
+/// Returns the public key that a state directory keeps for a node, `ssh-ed25519 AAAA…`, if there is one. A change of the CA keeps it.
+pub(crate) fn public_host_key(state: &Path, node: &str) -> anyhow::Result<Option<String>> {
+    let reader = StateStore::preview(state)?.reader();
+    let text = reader.public(&format!("{}.pub", key_file_name(node)))?;
+    Ok(text.map(|text| {
+        let key = text.split_whitespace().take(2);
+        key.collect::<Vec<_>>().join(" ")
     }))
 }
 

@@ -25,6 +25,10 @@ use crate::spec::Node;
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
 
+/// The next step for images whose keys this state directory does not have.
+pub(crate) const OTHER_KEYS: &str = "build with the state directory of these images (`--state`), or into another directory (`--out`); if it is \
+    lost, only a new cluster on all cards can follow, with the data of a snapshot (`--restore`)";
+
 /// The record of an output directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,17 +130,36 @@ impl Manifest {
         Ok(text.and_then(|text| Self::from_json(&text).ok()))
     }
 
-    /// Fails if the images of a directory are those of a cluster with another name and another CA. The CA of a renamed cluster is
-    /// the same.
-    pub(crate) fn must_be_of(&self, cluster: &str, ca: Option<&str>, out: &Path) -> Result<()> {
-        if self.cluster == cluster || self.ca() == ca {
+    /// Fails if the images of a directory are those of another cluster. The CA of a renamed cluster is the same; after a change of the CA,
+    /// its nodes still have the host keys that `host_key` returns by their names.
+    pub(crate) fn must_be_of(
+        &self,
+        cluster: &str,
+        ca: Option<&str>,
+        host_key: impl Fn(&str) -> Result<Option<String>>,
+        out: &Path,
+    ) -> Result<()> {
+        if self.ca() == ca {
             return Ok(());
         }
+        for node in &self.nodes {
+            if host_key(&node.name)?.is_some_and(|key| key == node.ssh_host_key) {
+                return Ok(());
+            }
+        }
         let (out, found) = (out.display(), &self.cluster);
-        Err(Kind::Usage.error(
-            format!("{out} contains images of cluster `{found}`, and this is cluster `{cluster}`"),
-            "name another directory with `--out`, or remove these images",
-        ))
+        Err(match found == cluster {
+            true => Kind::Usage.error(
+                format!("{out} contains images of cluster `{found}` with other keys"),
+                OTHER_KEYS,
+            ),
+            false => Kind::Usage.error(
+                format!(
+                    "{out} contains images of cluster `{found}`, and this is cluster `{cluster}`"
+                ),
+                "name another directory with `--out`, or remove these images",
+            ),
+        })
     }
 
     /// Returns the fingerprint of the CA.

@@ -63,7 +63,7 @@ pub(crate) use fleet_list::{
     write as write_fleet_list,
 };
 pub(crate) use inspection::inspect;
-pub(crate) use manifest::Manifest;
+pub(crate) use manifest::{Manifest, OTHER_KEYS};
 pub(crate) use names::file_names;
 pub(crate) use node_record::{NodeRecord, OutputRecord};
 pub(crate) use outdated::outdated;

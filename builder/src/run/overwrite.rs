@@ -12,7 +12,7 @@ use crate::failure::Kind;
 use crate::file::{if_exists, real_path};
 use crate::pki;
 use crate::publication::{self, SigningKey};
-use crate::report::{Manifest, NodeRecord, SUMS};
+use crate::report::{Manifest, NodeRecord, OTHER_KEYS, SUMS};
 use crate::spec::{BaseChoice, Cluster, Node};
 
 /// Fails if the images of these nodes would replace the base, or lie in the state directory or among another cluster's images.
@@ -94,15 +94,19 @@ pub(crate) fn refuse_state_of_another(new: &str, state: &Path) -> Result<()> {
     ))
 }
 
-/// Fails if the output directory has images of a cluster with another name and another CA. The CA of a renamed cluster is the
-/// same.
+/// Fails if the output directory has images of another cluster, also one of the same name, which another state directory keeps.
 fn refuse_images_of_another(cluster: &Cluster, state: &Path, out: &Path) -> Result<()> {
     let Some(manifest) = Manifest::in_directory(out)? else {
         return Ok(());
     };
+    if manifest.cluster == cluster.name && if_exists(fs_err::metadata(state))?.is_none() {
+        // `refuse_missing_state` has another message for it.
+        return Ok(());
+    }
     let own = if_exists(fs_err::read_to_string(state.join("ca.crt")))?;
     let own = own.and_then(|pem| Some(pki::certificate(&pem).ok()?.fingerprint));
-    manifest.must_be_of(&cluster.name, own.as_deref(), out)
+    let host_key = |node: &str| pki::public_host_key(state, node);
+    manifest.must_be_of(&cluster.name, own.as_deref(), host_key, out)
 }
 
 /// Fails if a new CA would be created beside images of the cluster, or for only some of its nodes, because the directory with the CA of the
@@ -141,8 +145,7 @@ fn refuse_other_keys(state: &Path, out: &Path) -> Result<()> {
             manifest.cluster,
             state.display()
         ),
-        "name the state directory of these images with `--state`; for a cluster with new keys, name another directory with `--out`, or remove \
-         these images",
+        OTHER_KEYS,
     ))
 }
 
