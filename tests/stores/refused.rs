@@ -160,6 +160,22 @@ fn the_images_of_another_cluster_are_not_replaced() {
 }
 
 #[test]
+fn images_of_the_same_name_with_other_keys_are_not_replaced() {
+    let (scene, server) = (scene(), Server::start());
+    let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();
+    build(&scene, &server, &sent).done();
+    let before = server.object("run/1/index.json");
+    let other = [&sent[..], &["--state", "other"]].concat();
+    let why = "s3://lab/run/1 contains images of cluster `main` with other keys";
+    build(&scene, &server, &other).refused_naming(2, &[why]);
+    assert!(!scene.at("other").exists(), "keys were made");
+    scene.build(&["--nodes", "1", "--state", "other"]);
+    build(&scene, &server, &other).refused_naming(2, &[why]);
+    assert_eq!(server.object("run/1/index.json"), before);
+    build(&scene, &server, &sent).done();
+}
+
+#[test]
 fn an_index_that_somebody_else_writes_meanwhile_is_not_replaced() {
     let (scene, server) = (scene(), Server::start());
     let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();

@@ -1,5 +1,6 @@
 //! The commands whose images are in a store: `build` sends them, `verify` and `flash` read them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::SelectedCluster;
 use crate::merge::KnownDigests;
+use crate::pki;
 use crate::progress;
 use crate::report::{self, MANIFEST};
 use crate::run::{self, Job, Prepared};
@@ -44,7 +46,7 @@ pub(super) fn build(
     if let Some(fleet) = &fleet {
         let content = Content::Fleet(job.work.nodes.shard);
         let clusters = fleet.clusters.iter().map(|it| it.name.as_str());
-        delivery.refuse_another(&content, &clusters.collect::<Vec<_>>())?;
+        delivery.refuse_another(&content, None, &clusters.collect::<Vec<_>>())?;
         let record = crate::build_fleet(&job, fleet)?;
         let folder = delivery.folder();
         let names = |part: SelectedCluster<'_>| {
@@ -52,19 +54,29 @@ pub(super) fn build(
             report::file_names(&folder.join(&name)).map(|files| (name, files))
         };
         let parts = fleet.select(&job.work.nodes)?.into_iter().map(names);
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        let mut keys = BTreeMap::new();
+        for (cluster, _) in &parts {
+            let own = pki::state_fingerprint(&job.state_path().join(cluster))?;
+            keys.extend(own.map(|own| (cluster.clone(), own)));
+        }
         let names = Names {
             content,
+            keys,
             files: report::fleet_file_names(&folder)?,
-            parts: parts.collect::<Result<_>>()?,
+            parts,
         };
         return print(mode, &record, &summary(delivery.send(names, &*progress)?));
     }
     let cluster = job.cluster(Purpose::Images)?;
     let content = Content::Cluster(cluster.name.clone());
-    delivery.refuse_another(&content, &[])?;
+    let keys = || pki::state_fingerprint(job.state_path());
+    delivery.refuse_another(&content, keys()?.as_deref(), &[])?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
+    let named = |keys| (cluster.name.clone(), keys);
     let names = Names {
         content,
+        keys: keys()?.map(named).into_iter().collect(),
         files: report::file_names(&delivery.folder())?,
         parts: Vec::new(),
     };

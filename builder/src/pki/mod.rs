@@ -49,7 +49,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
-pub(crate) use fingerprint::{fingerprint_key, public_key_fingerprint};
+pub(crate) use fingerprint::{fingerprint_key, public_key_fingerprint, state_fingerprint};
 pub(crate) use host_key::public_host_key;
 pub use phase::Phase;
 pub use renew::{Leaf, Renewed, can_issue, renew};

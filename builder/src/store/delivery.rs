@@ -27,6 +27,8 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 pub(crate) struct Names {
     /// What the build consists of.
     pub(crate) content: Content,
+    /// The fingerprint of the state directory of each cluster.
+    pub(crate) keys: BTreeMap<String, String>,
     /// The files in the output directory itself.
     pub(crate) files: Vec<String>,
     /// The directories of the clusters of a fleet, and the files in each.
@@ -77,10 +79,16 @@ impl Delivery {
         self.staging.images()
     }
 
-    /// Fails if the store has a build of something else, which this one would replace. A fleet has these clusters.
-    pub(crate) fn refuse_another(&self, content: &Content, clusters: &[&str]) -> Result<()> {
+    /// Fails if the store has a build of something else, which this one would replace. A cluster has a state directory with this
+    /// fingerprint, a fleet has these clusters.
+    pub(crate) fn refuse_another(
+        &self,
+        content: &Content,
+        keys: Option<&str>,
+        clusters: &[&str],
+    ) -> Result<()> {
         let address = &self.destination.address;
-        refuse_another(address, self.before.as_ref(), (content, clusters))
+        refuse_another(address, self.before.as_ref(), (content, keys, clusters))
     }
 
     /// Sends these files of the output directory, reads them back, and writes the index last. Each cluster of a fleet has an index of
@@ -94,10 +102,11 @@ impl Delivery {
         let mut delivered = Delivered::default();
         let mut manifests = BTreeMap::new();
         let mut parts = Vec::new();
-        let whole = self.shipment(&folder, None, names.content)?;
+        let whole = self.shipment(&folder, None, names.content, &names.keys)?;
         for (part, files) in names.parts {
             let inner = folder.join(&part);
-            let sending = self.shipment(&inner, Some(&part), Content::Cluster(part.clone()))?;
+            let content = Content::Cluster(part.clone());
+            let sending = self.shipment(&inner, Some(&part), content, &names.keys)?;
             let files = sending.send(&files, &mut delivered, progress)?;
             let place = sending.publish(files, Vec::new(), BTreeMap::new())?;
             let digest = place.digest().map(str::to_owned);
@@ -115,7 +124,9 @@ impl Delivery {
         folder: &'a Path,
         part: Option<&str>,
         content: Content,
+        keys: &BTreeMap<String, String>,
     ) -> Result<Shipment<'a>> {
+        let keys = content.cluster().and_then(|name| keys.get(name)).cloned();
         let address = match part {
             Some(part) => self.destination.address.part(part),
             None => self.destination.address.clone(),
@@ -123,11 +134,12 @@ impl Delivery {
         let store = open_to_write(&address, &self.access)?;
         let before = store.index()?;
         // Another worker may have sent something since the build began.
-        refuse_another(&address, before.as_ref(), (&content, &[]))?;
+        refuse_another(&address, before.as_ref(), (&content, keys.as_deref(), &[]))?;
         Ok(Shipment {
             address,
             folder,
             content,
+            keys,
             before,
             store,
             staging: &self.staging,
@@ -136,11 +148,12 @@ impl Delivery {
     }
 }
 
-/// Fails if the build at an address is one of something else. Fleets are different if they have no cluster in common.
+/// Fails if the build at an address is one of something else. Fleets are different if they have no cluster in common, clusters of the same
+/// name if they have different state directories.
 fn refuse_another(
     address: &Address,
     before: Option<&Index>,
-    (content, clusters): (&Content, &[&str]),
+    (content, keys, clusters): (&Content, Option<&str>, &[&str]),
 ) -> Result<()> {
     let Some(before) = before else {
         return Ok(());
@@ -151,6 +164,12 @@ fn refuse_another(
         before.content.to_string()
     } else if is_fleet && !before.parts.iter().any(is_known) {
         "a fleet of other clusters".to_owned()
+    } else if before.keys.is_some() && before.keys.as_deref() != keys {
+        return Err(Kind::Usage.error(
+            format!("{address} contains images of {content} with other keys"),
+            "build with the state directory of these images (`--state`), or to another prefix or tag (`--out`); if it is lost, only a new \
+             cluster on all cards can follow",
+        ));
     } else {
         return Ok(());
     };
@@ -165,6 +184,7 @@ struct Shipment<'a> {
     address: Address,
     folder: &'a Path,
     content: Content,
+    keys: Option<String>,
     store: Box<dyn Store>,
     /// What the store has from an earlier build.
     before: Option<Index>,
@@ -201,10 +221,12 @@ impl Shipment<'_> {
     ) -> Result<Address> {
         // Another worker may have finished something else while the files were sent.
         let found = self.store.index()?;
-        refuse_another(&self.address, found.as_ref(), (&self.content, &[]))?;
+        let sent = (&self.content, self.keys.as_deref(), &[] as &[&str]);
+        refuse_another(&self.address, found.as_ref(), sent)?;
         let to = self.recipients.map(|to| to.id().to_owned());
         let index = Index {
             manifests,
+            keys: self.keys.clone(),
             ..Index::new(self.content.clone(), to, files, parts)
         };
         let place = self.store.write_index(&index)?;
@@ -212,7 +234,7 @@ impl Shipment<'_> {
         Ok(place)
     }
 
-    /// Reads the index back until the store returns what was written, which may be the index of another worker that has sent the same build:
+    /// Reads the index back until the store returns what was written, or the index of another worker that has sent the same build:
     /// encrypting the same files again gives other bytes.
     fn read_index_back(&self, index: &Index) -> Result<()> {
         let wanted = Some(index.sha256()?);

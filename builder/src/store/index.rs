@@ -37,6 +37,10 @@ pub(crate) struct Index {
     /// The SHA-256 of each part: in a registry that of its manifest, in S3 that of what its index lists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) manifests: BTreeMap<String, String>,
+    /// What shows whether the keys of the cluster are the same, also after a change of its CA; a fleet has none, and earlier versions wrote
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keys: Option<String>,
     /// The SHA-256 of the index without this field, which only the stored text has; earlier versions wrote none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<String>,
@@ -70,6 +74,7 @@ impl Index {
             files,
             parts,
             manifests: BTreeMap::new(),
+            keys: None,
             check: None,
         }
     }
