@@ -1,6 +1,7 @@
 //! Tests what `etcd-image build` writes, and that it writes nothing else.
 
 mod compressed;
+mod foreign;
 mod identity;
 mod images;
 mod interrupted;
