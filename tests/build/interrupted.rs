@@ -1,10 +1,12 @@
 //! Interrupts builds as Ctrl-C does, at many moments; images are old or new, nothing incomplete stays, and the program says so.
 
+use std::fs;
 use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::killed::Watch;
+use crate::support::fixture::digest;
 use crate::support::interrupted::{SAID, interrupted};
 use crate::support::scene::Scene;
 
@@ -70,6 +72,30 @@ fn an_interrupted_build_leaves_the_old_images_or_the_new_ones() {
         );
         assert_eq!(left_overs(&scene), Vec::<String>::new());
         scene.bare(&["verify", "images"]).done();
+    }
+    assert!(codes.contains(&Some(130)), "{codes:?}");
+}
+
+#[test]
+fn an_interrupted_compression_leaves_no_part_of_an_image() {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    let options = ["--nodes", "1", "--format", "img.gz"];
+    let elsewhere = [&options[..], &["--out", "wanted"]].concat();
+    let whole = whole(scene.start_heard("build", &elsewhere));
+    let wanted = digest(&scene.at("wanted/etcd1.img.gz"));
+    let mut codes = Vec::new();
+    for moment in 1..MOMENTS {
+        // Blocks in the cache, which an early end does not make, would leave nothing to compress.
+        let _ = fs::remove_dir_all(scene.at("home/.cache"));
+        let child = scene.start_heard("build", &options);
+        let (code, said) = interrupted(child, whole * moment / MOMENTS);
+        codes.push(code);
+        assert!(code != Some(130) || said.ends_with(SAID), "{said}");
+        let image = scene.at("images/etcd1.img.gz");
+        assert!(!image.exists() || digest(&image) == wanted, "{code:?}");
+        let mut names = scene.names("images");
+        names.retain(|name| name.contains(".partial"));
+        assert_eq!(names, [""; 0], "{code:?}");
     }
     assert!(codes.contains(&Some(130)), "{codes:?}");
 }
