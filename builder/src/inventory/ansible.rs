@@ -96,6 +96,7 @@ impl Inventory {
             })
             .collect();
         let chosen = etcd_group(&members);
+        let depths = self.depths();
         let is_chosen =
             |host: &&Host| chosen.is_none_or(|group| members[group].contains(&host.name.as_str()));
         let hosts: Vec<Host> = self
@@ -112,7 +113,7 @@ impl Inventory {
                     })
                     .collect();
                 // A group takes precedence over the groups above it.
-                of_groups.sort_by_key(|group| self.depth(&group.name, 0));
+                of_groups.sort_by_key(|group| depths[group.name.as_str()]);
                 // A machine's own value takes precedence over its groups': the last one counts.
                 let mut variables: Vec<Variable> = of_groups
                     .iter()
@@ -143,19 +144,25 @@ impl Inventory {
         }
     }
 
-    /// Returns how many groups are above a group, on the longest way. A circle of groups ends at their number.
-    fn depth(&self, name: &str, below: usize) -> usize {
-        if below > self.groups.len() {
-            return below;
+    /// Returns how many groups are above each group, on the longest way. A circle of groups ends after one round per group.
+    fn depths(&self) -> BTreeMap<&str, usize> {
+        let names = self.groups.iter().map(|group| (group.name.as_str(), 0));
+        let mut depths: BTreeMap<&str, usize> = names.collect();
+        for _ in &self.groups {
+            let mut is_final = true;
+            for group in &self.groups {
+                let below = depths[group.name.as_str()] + 1;
+                for child in &group.children {
+                    let depth = depths.entry(child.as_str()).or_default();
+                    is_final &= *depth >= below;
+                    *depth = below.max(*depth);
+                }
+            }
+            if is_final {
+                break;
+            }
         }
-        let above = self
-            .groups
-            .iter()
-            .filter(|group| group.children.iter().any(|child| child == name));
-        above
-            .map(|group| self.depth(&group.name, below + 1))
-            .max()
-            .unwrap_or(below)
+        depths
     }
 
     /// Returns the machines of a group and of the groups below it. `above` ends a circle of groups.

@@ -94,6 +94,22 @@ fn machines_of_several_groups_without_one_for_etcd_are_a_gap() {
 }
 
 #[test]
+fn groups_that_share_groups_on_many_levels_are_read_once() {
+    let level = |below: usize| {
+        let children = format!("children]\na{below}\nb{below}\n");
+        let above = below + 1;
+        format!("[a{above}:{children}[b{above}:{children}")
+    };
+    let levels: Vec<String> = (0..60).map(level).collect();
+    let levels = levels.concat();
+    let text = format!(
+        "[etcd]\netcd1 ip=10.0.0.11\n[a0:children]\netcd\n[b0:children]\netcd\n{levels}[etcd:vars]\nprefix=16\n[b60:vars]\nprefix=8\n"
+    );
+    let text = from("hosts.ini", &text);
+    assert!(text.contains("prefix = 16\n"), "{text}");
+}
+
+#[test]
 fn yaml_needs_no_ending_and_json_is_yaml() {
     let hosts = "etcd:\n  hosts:\n    etcd1: {ansible_host: 10.0.0.11}\n    etcd2: {ansible_host: 10.0.0.12}\n";
     assert_eq!(nodes("inventory", hosts).0, TWO);
