@@ -96,6 +96,14 @@ pub(crate) fn is_pipe(path: &Path) -> bool {
     matches!(special(path), Some(PIPE | SOCKET))
 }
 
+/// Returns whether a file begins with a text, as no image does, packed or not.
+pub(crate) fn begins_with_text(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(512).read_to_end(&mut start)?;
+    let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    Ok(!start.is_empty() && start.iter().all(is_text))
+}
+
 const PIPE: &str = "a named pipe";
 const SOCKET: &str = "a socket";
 

@@ -1,6 +1,5 @@
 //! Refuses paths that cannot be what a command works on.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Result;
@@ -31,17 +30,10 @@ pub(super) fn must_be_one_image(path: &Path) -> Result<()> {
 /// The next step for a path that `inspect` cannot use.
 pub(super) const ONE_IMAGE: &str = "name one image, as in `etcd-image inspect images/etcd1.img`";
 
-/// Refuses a text in place of an image, such as a manifest. No image begins with a text, packed or not.
+/// Refuses a text in place of an image, such as a manifest.
 pub(super) fn must_be_no_text(path: &Path, hint: &str) -> Result<()> {
-    if file::is_pipe(path) {
-        return Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint));
-    }
-    let mut start = Vec::new();
-    let file = fs_err::File::open(path)?;
-    file.take(512).read_to_end(&mut start)?;
-    let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
-    match start.is_empty() || !start.iter().all(is_text) {
-        true => Ok(()),
-        false => Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint)),
+    match file::is_pipe(path) || file::begins_with_text(path)? {
+        false => Ok(()),
+        true => Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint)),
     }
 }
