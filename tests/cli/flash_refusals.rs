@@ -27,6 +27,7 @@ fn what_is_not_a_card_for_the_image_is_refused() {
         .unwrap();
     let card_hint = "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`";
     let file = "name a card, or add `--yes-really` to overwrite the file";
+    let one = "name a node of the directory, or one image, as in `images/etcd1.img`";
     let listed = "`etcd-image flash --list` shows the disks of this machine";
     let cases: &[(&str, &str, &str)] = &[
         ("etcd1 card", "card is a file, not a disk", file),
@@ -70,6 +71,12 @@ fn what_is_not_a_card_for_the_image_is_refused() {
             "./etcd9.img does not exist",
             "check the path, or build the image first",
         ),
+        (
+            "images/manifest.json card",
+            "images/manifest.json is not a disk image",
+            one,
+        ),
+        ("images/ card", "images/ is a directory", one),
         (
             "--images nowhere etcd1 card",
             "nowhere does not exist",

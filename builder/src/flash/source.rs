@@ -14,6 +14,7 @@ use super::trusted::Trusted;
 use crate::apply;
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
+use crate::file;
 use crate::hex;
 use crate::inspect::{Image, mapped_ranges};
 use crate::publication::block_map;
@@ -65,6 +66,7 @@ impl Source {
             trusted.refuse_unlisted(path)?;
         }
         check_size(path, &records)?;
+        must_be_image(path)?;
         let image = Image::open(path)?;
         let storage = image.storage();
         // Before anything is read that is verified or written.
@@ -148,6 +150,22 @@ impl Source {
         }
         Ok(hex::encode(&hash.finalize()))
     }
+}
+
+/// Refuses a directory, and a text such as a manifest.
+fn must_be_image(path: &Path) -> Result<()> {
+    let what = if path.is_dir() {
+        "is a directory"
+    } else if !file::is_pipe(path) && file::begins_with_text(path)? {
+        "is not a disk image"
+    } else {
+        return Ok(());
+    };
+    let message = format!("{} {what}", path.display());
+    Err(Kind::Usage.error(
+        message,
+        "name a node of the directory, or one image, as in `images/etcd1.img`",
+    ))
 }
 
 /// Fails unless the digest of an image is one of those in its manifests, if there are any.
