@@ -296,10 +296,13 @@ fn arguments_that_make_the_node_another_machine() {
     );
     Sound::of("ubuntu-server-24.04").shows(
         |it| {
-            let off = " rootwait systemd.hostname=etcd1 cloud-init=disabled";
+            let off = " rootwait systemd.hostname=etcd1 cloud-init=disabled ip=dhcp";
             it.boot_edit("cmdline.txt", " rootwait", off);
         },
-        &["cmdline.txt says `cloud-init=disabled`: cloud-init would not set the node's address"],
+        &[
+            "cmdline.txt says `cloud-init=disabled`: cloud-init would not set the node's address",
+            "cmdline.txt says `ip=dhcp`: cloud-init would take the address from it, not from the node's own settings",
+        ],
     );
 }
 

@@ -70,11 +70,13 @@ fn check_network(arguments: &str, system: &mut NodeSystem<'_>) {
             "cmdline.txt says `cloud-init=disabled`: cloud-init would not set the node's address",
         );
     }
+    let effect = match has_seed {
+        true => "cloud-init would take the address from it, not from the node's own settings",
+        false => "the kernel would set an address, and NetworkManager would leave it unchanged",
+    };
     for word in arguments.split_whitespace() {
         if rules::sets_address(word) {
-            system.add(format!(
-                "cmdline.txt says `{word}`: the kernel would set an address, and NetworkManager would leave it unchanged"
-            ));
+            system.add(format!("cmdline.txt says `{word}`: {effect}"));
         }
         if network.address.is_ipv6() && rules::disables_ipv6(word) {
             system.add(format!(
