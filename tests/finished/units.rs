@@ -51,11 +51,16 @@ fn units_of_the_system_that_are_masked() {
         |it| {
             it.link("/etc/systemd/system/systemd-udevd.service", "/dev/null")
                 .link("/etc/systemd/system/dbus.service", "/dev/null")
+                .link(
+                    "/etc/systemd/system/systemd-user-sessions.service",
+                    "/dev/null",
+                )
                 .link("/etc/systemd/system/wpa_supplicant.service", "/dev/null");
         },
         &[
             "/etc/systemd/system/dbus.service masks dbus.service",
             "/etc/systemd/system/systemd-udevd.service masks systemd-udevd.service",
+            "/etc/systemd/system/systemd-user-sessions.service masks systemd-user-sessions.service",
         ],
     );
     let scene = Scene::with("raspios-trixie");

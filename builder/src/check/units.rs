@@ -30,11 +30,13 @@ const OWN: [&str; 5] = [
 ];
 
 /// Units of the system without which no node works. A base that was made from the files of a container masks some of them.
-const OF_SYSTEM: [&str; 4] = [
+const OF_SYSTEM: [&str; 5] = [
     "dbus.service",
     "systemd-tmpfiles-setup.service",
     "systemd-udev-trigger.service",
     "systemd-udevd.service",
+    // Until it has started, only root can log in (pam_nologin(8)).
+    "systemd-user-sessions.service",
 ];
 
 /// The time servers of the node, and the service that asks them.
