@@ -1,4 +1,4 @@
-//! Files that the program for which they are meant skips, because of their name or mode.
+//! Files that the program for which they are meant skips, because of their name, mode, owner or end.
 
 use super::machine::{ExtraContent, ExtraFile};
 
@@ -23,6 +23,9 @@ const RUN_BY_CRON: [&str; 4] = [
     "/etc/cron.monthly",
 ];
 
+/// Directories whose programs skip files of other users than root.
+const OF_ROOT: [&str; 3] = ["/etc/cron.d", "/etc/logrotate.d", "/etc/sudoers.d"];
+
 /// Returns why a file is skipped, if it is.
 pub(super) fn why(file: &ExtraFile) -> Option<String> {
     let (folder, name) = file.path.rsplit_once('/')?;
@@ -36,7 +39,10 @@ pub(super) fn why(file: &ExtraFile) -> Option<String> {
     if let Some(ending) = ending.filter(|ending| !name.ends_with(ending)) {
         return Some(format!("only names that end in `{ending}` are read there"));
     }
-    let why = of_name(folder, name).or_else(|| of_mode(folder, file));
+    let why = of_name(folder, name)
+        .or_else(|| of_mode(folder, file))
+        .or_else(|| of_owner(folder, file))
+        .or_else(|| of_content(folder, file));
     why.map(str::to_owned)
 }
 
@@ -59,6 +65,12 @@ fn of_mode(folder: &str, file: &ExtraFile) -> Option<&'static str> {
         "/etc/NetworkManager/system-connections" if file.mode & 0o077 != 0 => {
             Some("NetworkManager skips profiles that others may read; set `mode = \"0600\"`")
         }
+        "/etc/cron.d" | "/etc/logrotate.d" if file.mode & 0o022 != 0 => {
+            Some("files that others may write are skipped there; set `mode = \"0644\"`")
+        }
+        "/etc/sudoers.d" if file.mode & 0o002 != 0 => {
+            Some("sudo skips files that everybody may write; set `mode = \"0440\"`")
+        }
         "/var/spool/cron/crontabs" if file.mode != 0o600 => {
             Some("cron skips tables of another mode than 0600; set `mode = \"0600\"`")
         }
@@ -69,9 +81,58 @@ fn of_mode(folder: &str, file: &ExtraFile) -> Option<&'static str> {
     }
 }
 
+fn of_owner(folder: &str, file: &ExtraFile) -> Option<&'static str> {
+    let is_of_root = file.owner.starts_with("root:") || file.owner.starts_with("0:");
+    (OF_ROOT.contains(&folder) && !is_of_root)
+        .then_some("only files of root are read there; remove `owner`")
+}
+
+fn of_content(folder: &str, file: &ExtraFile) -> Option<&'static str> {
+    let ExtraContent::File(bytes) = &file.content else {
+        return None;
+    };
+    let is_table = ["/etc/cron.d", "/var/spool/cron/crontabs"].contains(&folder);
+    let has_open_end = bytes.last().is_some_and(|last| *last != b'\n');
+    (is_table && has_open_end).then_some("cron requires a newline after the last line")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn added(path: &str) -> ExtraFile {
+        ExtraFile {
+            path: path.to_owned(),
+            content: ExtraContent::File(Vec::new()),
+            mode: 0o644,
+            owner: "root:root".to_owned(),
+            node: None,
+            origin: String::new(),
+        }
+    }
+
+    #[test]
+    fn owners_and_ends_decide_whether_a_file_is_read() {
+        let file = ExtraFile {
+            owner: "pi:pi".to_owned(),
+            ..added("/etc/logrotate.d/app")
+        };
+        let root = "only files of root are read there; remove `owner`";
+        assert_eq!(why(&file).as_deref(), Some(root));
+        for (text, wanted) in [
+            ("@daily root /bin/a\n", None),
+            (
+                "@daily root /bin/a",
+                Some("cron requires a newline after the last line"),
+            ),
+        ] {
+            let file = ExtraFile {
+                content: ExtraContent::File(text.into()),
+                ..added("/etc/cron.d/app")
+            };
+            assert_eq!(why(&file).as_deref(), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn names_and_modes_decide_whether_a_file_is_read() {
@@ -81,6 +142,8 @@ mod tests {
         let profile = "NetworkManager skips profiles that others may read; set `mode = \"0600\"`";
         let table = "cron skips tables of another mode than 0600; set `mode = \"0600\"`";
         let program = "it is not executable; set `mode = \"0755\"`";
+        let write = "files that others may write are skipped there; set `mode = \"0644\"`";
+        let all = "sudo skips files that everybody may write; set `mode = \"0440\"`";
         for (path, mode, wanted) in [
             ("/etc/motd", 0o644, None),
             ("/etc/sysctl.d/99-a", 0o644, Some(ending(".conf"))),
@@ -96,6 +159,8 @@ mod tests {
             ("/etc/systemd/ntp-units.d/50-chrony.list", 0o644, None),
             ("/etc/cron.d/my.job", 0o644, Some(cron.to_owned())),
             ("/etc/cron.d/my-job", 0o644, None),
+            ("/etc/cron.d/my-job", 0o664, Some(write.to_owned())),
+            ("/etc/sudoers.d/ada", 0o646, Some(all.to_owned())),
             ("/etc/cron.daily/job", 0o644, Some(program.to_owned())),
             ("/etc/cron.daily/job", 0o755, None),
             ("/etc/rc.local", 0o644, Some(program.to_owned())),
@@ -118,12 +183,8 @@ mod tests {
             ),
         ] {
             let file = ExtraFile {
-                path: path.to_owned(),
-                content: ExtraContent::File(Vec::new()),
                 mode,
-                owner: "root:root".to_owned(),
-                node: None,
-                origin: String::new(),
+                ..added(path)
             };
             assert_eq!(why(&file), wanted, "{path}");
         }

@@ -88,13 +88,13 @@ source = "motd" → link = ""
 source = "motd" → source = "motd"\nlink = "a"
     44: [[file]] needs `source`, `content` or `link`, and only one of them
 
-"/etc/cron.d/check"\ncontent = "hello" → "/etc/network/interfaces"\ncontent = "iface wlan0 inet dhcp"
+"/etc/default/check"\ncontent = "hello" → "/etc/network/interfaces"\ncontent = "iface wlan0 inet dhcp"
     48: `/etc/network/interfaces` configures wlan0, which NetworkManager would then ignore; set [network] instead
 
-"/etc/cron.d/check"\ncontent = "hello"\nmode = "0600" → "/usr/local/bin/check"\ncontent = "\u0023!/bin/sh\r\u000atrue"\nmode = "0755"
+"/etc/default/check"\ncontent = "hello"\nmode = "0600" → "/usr/local/bin/check"\ncontent = "\u0023!/bin/sh\r\u000atrue"\nmode = "0755"
     48: `/usr/local/bin/check` is a program with the line ends of Windows, which no node can run; save it with those of Unix (LF)
 
-"/etc/cron.d/check"\ncontent = "hello" → "/etc/check"\nsource = "~/check"
+"/etc/default/check"\ncontent = "hello" → "/etc/check"\nsource = "~/check"
     49: reading lab/~/check: entity not found; only a shell replaces `~` and variables: write the path without them
 
 [hosts] → [[unit]]\nname = "etcd.service"\ncontent = ""\nenable = false\n[hosts]

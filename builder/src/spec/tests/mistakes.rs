@@ -363,8 +363,8 @@ path = "/etc/motd" → path = "/boot/firmware/user-data"
 path = "/etc/motd" → path = "/home/admin/.ssh/authorized_keys"
     45: `/home/admin/.ssh/authorized_keys` is written by this program: set `authorized-keys` in [ssh]
 
-path = "/etc/motd" → path = "/etc/cron.d/check"
-    48: another [[file]] also writes `/etc/cron.d/check`
+path = "/etc/motd" → path = "/etc/default/check"
+    48: another [[file]] also writes `/etc/default/check`
 
 source = "motd" → source = "motto"
     46: reading lab/motto: entity not found

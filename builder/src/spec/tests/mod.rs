@@ -75,7 +75,7 @@ extra-sans = ["*.kube.demo", "10.1.2.9"]
 path = "/etc/motd"
 source = "motd"
 [[file]]
-path = "/etc/cron.d/check"
+path = "/etc/default/check"
 content = "hello"
 mode = "0600"
 owner = "root:adm"
