@@ -156,6 +156,19 @@ fn a_plan_warns_of_a_replaced_node_that_never_was() {
 }
 
 #[test]
+fn a_plan_warns_of_files_that_no_program_of_the_base_reads() {
+    let file = "[[file]]\npath = \"/etc/systemd/network/eth0.network\"\ncontent = \"[Match]\\n\"\n";
+    let warning = "warning: cluster.toml:2: `/etc/systemd/network/eth0.network` has no effect: \
+                   NetworkManager configures the interfaces; set [network] or [[network.other]] instead\n";
+    for (base, is_warned) in [("raspios-trixie", true), ("ubuntu-server-24.04", false)] {
+        let scene = Scene::with(base);
+        scene.file("cluster.toml", file);
+        let told = scene.run("plan", &["--nodes", "1"]).done().stderr;
+        assert_eq!(told.contains(warning), is_warned, "{base}: {told}");
+    }
+}
+
+#[test]
 fn the_plan_names_what_the_build_then_writes() {
     let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
     let options = ["--nodes", "3", "--json", "--out", "elsewhere"];

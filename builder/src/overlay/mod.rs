@@ -19,6 +19,7 @@ mod render;
 mod source;
 mod tree;
 mod trust;
+mod unread;
 mod warnings;
 
 pub use fits::refusals;

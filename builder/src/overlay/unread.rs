@@ -1,0 +1,176 @@
+//! Files of the user that no program of a node reads: the program is not there, or the node's own settings come first.
+
+use super::inputs::NodeInputs;
+use crate::spec::{ExtraContent, ExtraFile};
+
+/// Files that have no effect on the nodes of some bases.
+struct Unread {
+    /// The directory of `overlays/` that such a base has.
+    overlay: &'static str,
+    /// The beginning of their paths.
+    start: &'static str,
+    /// The end of their paths.
+    end: &'static str,
+    why: &'static str,
+}
+
+const UNREAD: [Unread; 9] = [
+    unread("network", "/etc/systemd/network/", ".network", NETWORKD),
+    unread("network", "/etc/systemd/network/", ".netdev", NETWORKD),
+    unread(
+        "network",
+        "/etc/resolv.conf",
+        "resolv.conf",
+        "NetworkManager writes it; set `dns` and `search` in [network] instead",
+    ),
+    unread(
+        "network",
+        "/etc/NetworkManager/dispatcher.d/",
+        "",
+        "nodes do not run these programs; add a [[unit]] that starts after network-online.target",
+    ),
+    unread(
+        "network",
+        "/etc/cloud/",
+        "",
+        "cloud-init does not run on these nodes; remove it",
+    ),
+    unread(
+        "cloud-init-seed",
+        "/etc/NetworkManager/",
+        "",
+        "Ubuntu Server has no NetworkManager; set [network] instead",
+    ),
+    unread(
+        "disable-setup-raspios-bookworm",
+        "/etc/dphys-swapfile",
+        "swapfile",
+        SWAP,
+    ),
+    unread(
+        "disable-setup-raspios-trixie",
+        "/etc/rpi/swap.conf",
+        "swap.conf",
+        SWAP,
+    ),
+    unread(
+        "fast-boot",
+        "/etc/binfmt.d/",
+        ".conf",
+        "nodes do not run systemd-binfmt",
+    ),
+];
+
+const NETWORKD: &str =
+    "NetworkManager configures the interfaces; set [network] or [[network.other]] instead";
+const SWAP: &str = "nodes have no swap, which delays etcd and wears the card";
+
+const fn unread(
+    overlay: &'static str,
+    start: &'static str,
+    end: &'static str,
+    why: &'static str,
+) -> Unread {
+    Unread {
+        overlay,
+        start,
+        end,
+        why,
+    }
+}
+
+/// Returns warnings about files that have no effect on nodes of this base.
+pub(super) fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
+    let (overlays, files) = (&inputs.recipe.overlays, &inputs.cluster.files);
+    let warning = |file: &ExtraFile| {
+        let why = why(file, overlays, files)?;
+        let (origin, path) = (&file.origin, &file.path);
+        Some(format!("warning: {origin}: `{path}` has no effect: {why}"))
+    };
+    files.iter().filter_map(warning).collect()
+}
+
+/// Returns why a file has no effect, if it has none beside the others.
+fn why(file: &ExtraFile, overlays: &[String], others: &[ExtraFile]) -> Option<&'static str> {
+    let is_known = |unread: &&Unread| {
+        let is_its_path = file.path.starts_with(unread.start) && file.path.ends_with(unread.end);
+        is_its_path && overlays.iter().any(|overlay| overlay == unread.overlay)
+    };
+    let why = UNREAD.iter().find(is_known)?.why;
+    let is_used = match file.content {
+        ExtraContent::File(_) => others.iter().any(|other| makes_use_of(file, other)),
+        ExtraContent::Folder | ExtraContent::Link(_) => true,
+    };
+    (!is_used).then_some(why)
+}
+
+/// Returns whether another file may let a program read this one, as far as its name tells.
+fn makes_use_of(file: &ExtraFile, other: &ExtraFile) -> bool {
+    let user = match file.path.as_str() {
+        "/etc/resolv.conf" => "/etc/NetworkManager/conf.d/",
+        path if path.starts_with("/etc/systemd/network/") => "/systemd-networkd.service",
+        _ => return false,
+    };
+    other.path.contains(user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> ExtraFile {
+        ExtraFile {
+            path: path.to_owned(),
+            content: ExtraContent::File(Vec::new()),
+            mode: 0o644,
+            owner: "root:root".to_owned(),
+            node: None,
+            origin: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_file_has_no_effect_without_its_program() {
+        let [raspios, ubuntu] = ["network", "cloud-init-seed"].map(|it| [it.to_owned()]);
+        let dns = "NetworkManager writes it; set `dns` and `search` in [network] instead";
+        let ubuntu_only = "Ubuntu Server has no NetworkManager; set [network] instead";
+        for (path, overlays, wanted) in [
+            (
+                "/etc/systemd/network/eth0.network",
+                &raspios,
+                Some(NETWORKD),
+            ),
+            ("/etc/systemd/network/eth0.network", &ubuntu, None),
+            ("/etc/systemd/network/eth0.link", &raspios, None),
+            ("/etc/resolv.conf", &raspios, Some(dns)),
+            ("/etc/resolv.conf", &ubuntu, None),
+            ("/etc/NetworkManager/conf.d/a.conf", &raspios, None),
+            (
+                "/etc/NetworkManager/conf.d/a.conf",
+                &ubuntu,
+                Some(ubuntu_only),
+            ),
+        ] {
+            assert_eq!(why(&file(path), overlays, &[]), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn another_file_may_start_the_program() {
+        let overlays = ["network".to_owned()];
+        for (path, user) in [
+            (
+                "/etc/systemd/network/eth1.network",
+                "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+            ),
+            ("/etc/resolv.conf", "/etc/NetworkManager/conf.d/dns.conf"),
+        ] {
+            assert_eq!(why(&file(path), &overlays, &[file(user)]), None, "{path}");
+        }
+        let link = ExtraFile {
+            content: ExtraContent::Link("/run/resolv.conf".to_owned()),
+            ..file("/etc/resolv.conf")
+        };
+        assert_eq!(why(&link, &overlays, &[]), None);
+    }
+}
