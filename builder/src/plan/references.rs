@@ -11,8 +11,41 @@ use crate::overlay::FileTree;
 /// The texts, in lower case, that precede a disk id: a tag, a quoted tag, or a udev link.
 const BEFORE_ID: [&str; 4] = ["partuuid=", "partuuid=\"", "partuuid='", "by-partuuid/"];
 
-/// Replaces the disk id in every partition name that contains it, e.g. `PARTUUID=041bba91-02`.
+/// The beginning of the devices of a card's partitions, which have other names on other disks.
+const ON_CARD: &str = "/dev/mmcblk0p";
+
+/// Replaces the disk id in every partition name that contains it, e.g. `PARTUUID=041bba91-02`, and names the partitions of a card by it.
 pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
+    on_any_disk(&with_id(text, old, new), new)
+}
+
+/// Replaces the devices of the boot and root partitions of a card, in `root=` and in the first field of fstab(5), by names that they
+/// have on every disk.
+fn on_any_disk(text: &str, id: u32) -> String {
+    let mut out = String::new();
+    for word in text.split_inclusive(char::is_whitespace) {
+        let is_first = out.is_empty() || out.ends_with('\n');
+        let (option, value) = match word.strip_prefix("root=") {
+            Some(value) => ("root=", value),
+            None => ("", word),
+        };
+        let device = value.trim_end();
+        let number = device
+            .strip_prefix(ON_CARD)
+            .filter(|number| ["1", "2"].contains(number));
+        match number.filter(|_| is_first || !option.is_empty()) {
+            Some(number) => {
+                let name = format!("{option}PARTUUID={id:08x}-0{number}");
+                out.push_str(&name);
+                out.push_str(&value[device.len()..]);
+            }
+            None => out.push_str(word),
+        }
+    }
+    out
+}
+
+fn with_id(text: &str, old: u32, new: u32) -> String {
     let lower = text.to_ascii_lowercase();
     let (old, new) = (format!("{old:08x}"), format!("{new:08x}"));
     let mut out = String::new();
@@ -103,6 +136,30 @@ mod tests {
                 "a PARTUUID=041bba91-01\nb PARTUUID=041bba91-02\n",
                 "a PARTUUID=0000beef-01\nb PARTUUID=0000beef-02\n",
             ),
+        ] {
+            assert_eq!(with_disk_id(before, OLD, 0xbeef), after);
+        }
+    }
+
+    #[test]
+    fn a_partition_of_a_card_gets_a_name_for_every_disk() {
+        for (before, after) in [
+            (
+                "root=/dev/mmcblk0p2 rootwait\n",
+                "root=PARTUUID=0000beef-02 rootwait\n",
+            ),
+            (
+                "quiet root=/dev/mmcblk0p2",
+                "quiet root=PARTUUID=0000beef-02",
+            ),
+            (
+                "/dev/mmcblk0p1  /boot vfat\n/dev/mmcblk0p2\t/ ext4\n",
+                "PARTUUID=0000beef-01  /boot vfat\nPARTUUID=0000beef-02\t/ ext4\n",
+            ),
+            ("#/dev/mmcblk0p1 /boot", "#/dev/mmcblk0p1 /boot"),
+            ("root=/dev/mmcblk0p3", "root=/dev/mmcblk0p3"),
+            ("root=/dev/sda2", "root=/dev/sda2"),
+            ("x=1 /dev/mmcblk0p2", "x=1 /dev/mmcblk0p2"),
         ] {
             assert_eq!(with_disk_id(before, OLD, 0xbeef), after);
         }
