@@ -322,6 +322,44 @@ fn a_root_that_is_mounted_read_only() {
     Sound::of("raspios-trixie").shows(mount_the_root_read_only, &[]);
 }
 
+fn mount_memory_over_the_data(it: &Copy<'_>) {
+    let text = it.root_text("/etc/fstab");
+    it.write(
+        "/etc/fstab",
+        &format!("{text}tmpfs /var/lib tmpfs defaults 0 0\n"),
+    );
+}
+
+#[test]
+fn data_that_would_be_lost_at_every_boot() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
+    Sound::built_in(scene).shows(
+        mount_memory_over_the_data,
+        &["/etc/fstab lays memory over /var/lib: etcd's data in /var/lib/etcd would be lost at every boot"],
+    );
+    let sound = Sound::of("raspios-trixie");
+    // The data of an appliance is mounted over it.
+    sound.shows(mount_memory_over_the_data, &[]);
+    let settings = "overlayroot_cfgdisk=\"disabled\"\noverlayroot=\"tmpfs\"\n";
+    sound.shows(
+        |it| {
+            it.write("/etc/overlayroot.conf", settings).write(
+                "/usr/share/initramfs-tools/scripts/init-bottom/overlayroot",
+                "#!/bin/sh\n",
+            );
+        },
+        &["/etc/overlayroot.conf says `overlayroot=tmpfs`: what the node writes would be lost at every boot"],
+    );
+    // Without the package, nothing reads its settings.
+    sound.shows(
+        |it| {
+            it.write("/etc/overlayroot.conf", settings);
+        },
+        &[],
+    );
+}
+
 fn switch_the_radio_off(it: &Copy<'_>) {
     it.boot_edit("config.txt", "arm_64bit=1", "dtoverlay=disable-wifi");
     it.boot_edit("cmdline.txt", " rootwait", " modprobe.blacklist=brcmfmac");

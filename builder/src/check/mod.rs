@@ -19,6 +19,7 @@ mod network;
 mod other_networks;
 mod partition_name;
 mod partitions;
+mod persistence;
 mod sshd;
 mod sshd_config;
 mod sshd_keywords;
@@ -84,6 +85,7 @@ fn check_root(
         has_memory_over_root || !partitions::is_root_read_only(&fstab),
         "/etc/fstab mounts / with `ro`, but the node writes to it",
     );
+    persistence::check(&commands, &fstab, system)?;
     identity::check(system)?;
     files::check(system)?;
     units::check(system)?;

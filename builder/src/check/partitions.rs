@@ -51,6 +51,20 @@ pub(super) fn is_root_read_only(fstab: &str) -> bool {
     entries.any(|entry| entry.target == "/" && entry.options.split(',').any(|it| it == "ro"))
 }
 
+/// Returns where fstab(5) lays memory over a path, unless another entry covers the path more closely.
+pub(super) fn memory_over<'t>(fstab: &'t str, path: &str) -> Option<&'t str> {
+    let covers = |entry: &Mount<'_>| {
+        let rest = path.strip_prefix(entry.target);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let entries = fstab.lines().filter_map(Mount::parse);
+    let covering = entries.filter(covers);
+    let nearest = covering.max_by_key(|entry| entry.target.len())?;
+    let is_memory = ["tmpfs", "ramfs"].contains(&nearest.kind);
+    let is_mounted = !nearest.options.split(',').any(|it| it == "noauto");
+    (is_memory && is_mounted).then_some(nearest.target)
+}
+
 /// An entry of fstab(5).
 struct Mount<'t> {
     source: &'t str,
@@ -217,6 +231,20 @@ mod tests {
             ("PARTUUID=x /", false),
         ] {
             assert_eq!(is_root_read_only(entry), is_read_only, "{entry}");
+        }
+    }
+
+    #[test]
+    fn memory_covers_what_is_below_it() {
+        for (fstab, target) in [
+            ("tmpfs /var/lib/etcd tmpfs", Some("/var/lib/etcd")),
+            ("tmpfs /var tmpfs defaults 0 0", Some("/var")),
+            ("tmpfs /var tmpfs defaults,noauto 0 0", None),
+            ("tmpfs /var tmpfs\nLABEL=data /var/lib ext4 nofail", None),
+            ("tmpfs /var/lib/etc tmpfs\ntmpfs /tmp tmpfs", None),
+            ("LABEL=x / ext4", None),
+        ] {
+            assert_eq!(memory_over(fstab, "/var/lib/etcd"), target, "{fstab}");
         }
     }
 
