@@ -155,6 +155,37 @@ fn settings_of_sshd_that_refuse_the_owner() {
 }
 
 #[test]
+fn lists_that_refuse_the_owner() {
+    let sound = Sound::of("raspios-trixie");
+    let status = "/var/lib/dpkg/status";
+    let wrapped = "Package: openssh-server\nStatus: install ok installed\nDepends: libc6, libwrap0 (>= 7.6)\n";
+    sound.shows(
+        |it| {
+            it.prepend(status, wrapped)
+                .write("/etc/hosts.deny", "# all\nALL: ALL\n")
+                .write("/etc/hosts.allow", "# none\n")
+                .write("/etc/pam.d/sshd", "account  required  pam_access.so\n")
+                .write("/etc/security/access.conf", "+:root:ALL\n-:ALL:ALL\n")
+                .prepend("/etc/ssh/sshd_config", "UsePAM yes");
+        },
+        &[
+            "sshd refuses everyone: /etc/hosts.deny says `ALL: ALL`",
+            "PAM refuses user `pi` (/etc/security/access.conf)",
+        ],
+    );
+    // The lists have no effect if nothing asks for them.
+    sound.shows(
+        |it| {
+            it.write("/etc/hosts.deny", "ALL: ALL\n")
+                .write("/etc/pam.d/sshd", "# account  required  pam_access.so\n")
+                .write("/etc/security/access.conf", "-:ALL:ALL\n")
+                .prepend("/etc/ssh/sshd_config", "UsePAM yes");
+        },
+        &[],
+    );
+}
+
+#[test]
 fn an_sshd_that_may_use_an_address_before_the_node_has_it() {
     let sound = Sound::of("raspios-trixie");
     for (path, text) in [

@@ -4,6 +4,7 @@
 //! finds mistakes that no rule anticipates. It reads metadata and small files.
 
 mod accounts;
+mod admission;
 mod certificates;
 mod etcd;
 mod files;

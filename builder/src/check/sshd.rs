@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::sshd_config::SshdConfig;
 use super::system::NodeSystem;
 use super::tree::Tree;
-use super::{sshd_listen, units};
+use super::{admission, sshd_listen, units};
 use crate::description::FileRole;
 use crate::spec::rules;
 use crate::ssh_patterns::in_list;
@@ -30,6 +30,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     }
     check_settings(&config, system);
     check_access(&config, system);
+    admission::check(&config, system)?;
     check_port(&config, system)?;
     sshd_listen::check(&config, by_socket, system)?;
     check_host_keys(&config, system)?;

@@ -1,0 +1,142 @@
+//! Whether lists besides sshd's own refuse the owner: those of TCP wrappers and of PAM.
+
+use anyhow::Result;
+
+use super::sshd_config::SshdConfig;
+use super::system::NodeSystem;
+use crate::inspect;
+
+/// The lists of TCP wrappers (`hosts_access(5)`).
+const DENIED: &str = "/etc/hosts.deny";
+const ALLOWED: &str = "/etc/hosts.allow";
+
+/// The rules of `pam_access(8)`, a directory of further ones, and the files of PAM in which sshd may ask for them.
+const RULES: &str = "/etc/security/access.conf";
+const MORE_RULES: &str = "/etc/security/access.d";
+const PAM: [&str; 2] = ["/etc/pam.d/sshd", "/etc/pam.d/common-account"];
+
+pub(super) fn check(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<()> {
+    check_wrappers(system)?;
+    match config.word("UsePAM").as_deref() {
+        Some("yes") => check_rules(system),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the lists of an sshd that was built with TCP wrappers, as Debian's is.
+fn check_wrappers(system: &mut NodeSystem<'_>) -> Result<()> {
+    let allowed = system.root.text(ALLOWED)?.unwrap_or_default();
+    let denied = system.root.text(DENIED)?.unwrap_or_default();
+    let line = lines(&denied).find(|line| denies_everyone(line));
+    // A list of what is allowed may allow the owner's address.
+    let Some(line) = line.filter(|_| lines(&allowed).next().is_none()) else {
+        return Ok(());
+    };
+    let status = system.root.text(inspect::STATUS)?.unwrap_or_default();
+    let is_wrapped = status.split("\n\n").any(|record| {
+        record.starts_with("Package: openssh-server\n") && record.contains("libwrap0")
+    });
+    system.expect(
+        !is_wrapped,
+        format!("sshd refuses everyone: {DENIED} says `{line}`"),
+    );
+    Ok(())
+}
+
+/// Returns whether a line refuses every client of sshd.
+fn denies_everyone(line: &str) -> bool {
+    let Some((programs, clients)) = line.split_once(':') else {
+        return false;
+    };
+    let mut programs = programs.split([',', ' ', '\t']);
+    clients.trim() == "ALL" && programs.any(|program| ["ALL", "sshd"].contains(&program))
+}
+
+fn check_rules(system: &mut NodeSystem<'_>) -> Result<()> {
+    let mut is_asked = false;
+    for path in PAM {
+        let text = system.root.text(path)?.unwrap_or_default();
+        let mut entries = lines(&text);
+        is_asked |= entries.any(|line| {
+            let is_module = line.starts_with("account") && line.contains("pam_access.so");
+            is_module && !line.contains("accessfile=")
+        });
+    }
+    let user = &system.node.login.user;
+    let groups = system.accounts.groups_of(user);
+    let rules = system.root.text(RULES)?.unwrap_or_default();
+    let is_all = system.root.names(MORE_RULES)?.is_empty();
+    if is_asked && is_all && refuses(&rules, user, &groups) {
+        system.add(format!("PAM refuses user `{user}` ({RULES})"));
+    }
+    Ok(())
+}
+
+/// Returns whether the rules certainly refuse a user from everywhere: the first rule for a user and an origin counts.
+fn refuses(rules: &str, user: &str, groups: &[&str]) -> bool {
+    let is_named = |list: &str| {
+        list.split_whitespace().any(|word| {
+            let name = word.trim_matches(['(', ')']);
+            word == "ALL" || word == user || groups.contains(&name)
+        })
+    };
+    for line in lines(rules) {
+        let fields: Vec<&str> = line.splitn(3, ':').map(str::trim).collect();
+        let [sign, users, origins] = fields[..] else {
+            continue;
+        };
+        let (listed, excepted) = users.split_once("EXCEPT").unwrap_or((users, ""));
+        match sign {
+            // The members of a netgroup are not known.
+            _ if users.contains('@') => return false,
+            _ if !is_named(listed) || is_named(excepted) => {}
+            "+" => return false,
+            "-" if origins == "ALL" => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Returns the lines that are neither empty nor comments.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let all = text.lines().map(str::trim);
+    all.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_hosts_deny_is_for_programs_and_clients() {
+        for (line, expected) in [
+            ("ALL: ALL", true),
+            ("in.ftpd, sshd : ALL", true),
+            ("ALL: PARANOID", false),
+            ("ALL: ALL EXCEPT LOCAL", false),
+            ("rpcbind: ALL", false),
+            ("ALL", false),
+        ] {
+            assert_eq!(denies_everyone(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_for_a_user_counts() {
+        for (rules, expected) in [
+            ("-:ALL:ALL", true),
+            ("- : ALL EXCEPT root : ALL", true),
+            ("-:ALL EXCEPT root pi:ALL", false),
+            ("-:ALL EXCEPT (sudo):ALL", false),
+            ("+:root:ALL\n-:ALL:ALL", true),
+            ("+:(sudo):ALL\n-:ALL:ALL", false),
+            ("+:pi:10.0.0.0/8\n-:ALL:ALL", false),
+            ("+:@admins:ALL\n-:ALL:ALL", false),
+            ("-:ALL:tty1", false),
+            ("# -:ALL:ALL", false),
+        ] {
+            assert_eq!(refuses(rules, "pi", &["sudo"]), expected, "{rules}");
+        }
+    }
+}
