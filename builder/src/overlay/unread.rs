@@ -65,6 +65,10 @@ const NETWORKD: &str =
     "NetworkManager configures the interfaces; set [network] or [[network.other]] instead";
 const SWAP: &str = "nodes have no swap, which delays etcd and wears the card";
 
+const PROFILES: &str = "/etc/NetworkManager/system-connections/";
+/// The priority of the node's own profile of a wired interface.
+const OWN_PRIORITY: i32 = 100;
+
 const fn unread(
     overlay: &'static str,
     start: &'static str,
@@ -82,8 +86,11 @@ const fn unread(
 /// Returns warnings about files that have no effect on nodes of this base.
 pub(super) fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
     let (overlays, files) = (&inputs.recipe.overlays, &inputs.cluster.files);
+    let network = &inputs.cluster.network;
+    let is_managed = overlays.iter().any(|overlay| overlay == "network");
+    let wired = (is_managed && network.wifi.is_none()).then(|| network.interface_name());
     let warning = |file: &ExtraFile| {
-        let why = why(file, overlays, files)?;
+        let why = why(file, overlays, files).or_else(|| beside_own(file, wired))?;
         let (origin, path) = (&file.origin, &file.path);
         Some(format!("warning: {origin}: `{path}` has no effect: {why}"))
     };
@@ -102,6 +109,29 @@ fn why(file: &ExtraFile, overlays: &[String], others: &[ExtraFile]) -> Option<&'
         ExtraContent::Folder | ExtraContent::Link(_) => true,
     };
     (!is_used).then_some(why)
+}
+
+/// Returns why a profile of `NetworkManager` has no effect, if the node has one of its own for the same wired interface.
+fn beside_own(file: &ExtraFile, wired: Option<&str>) -> Option<&'static str> {
+    let ExtraContent::File(bytes) = &file.content else {
+        return None;
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let is_for_own = setting(&text, "interface-name") == Some(wired?);
+    let is_automatic = setting(&text, "autoconnect") != Some("false");
+    let priority: Option<i32> =
+        setting(&text, "autoconnect-priority").and_then(|it| it.parse().ok());
+    let is_second = priority.unwrap_or(0) < OWN_PRIORITY;
+    let is_profile = file.path.starts_with(PROFILES);
+    (is_profile && is_for_own && is_automatic && is_second)
+        .then_some("the node's own profile of this interface comes first; set [network] instead")
+}
+
+/// Returns the value of a setting of a profile.
+fn setting<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let mut settings = text.lines().filter_map(|line| line.split_once('='));
+    let found = settings.find(|(key, _)| key.trim() == name);
+    found.map(|(_, value)| value.trim())
 }
 
 /// Returns whether another file may let a program read this one, as far as its name tells.
@@ -152,6 +182,25 @@ mod tests {
             ),
         ] {
             assert_eq!(why(&file(path), overlays, &[]), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_own_profile_of_a_node_comes_first() {
+        let comes_first =
+            Some("the node's own profile of this interface comes first; set [network] instead");
+        for (text, wanted) in [
+            ("[connection]\ninterface-name=eth0\n", comes_first),
+            ("[connection]\ninterface-name=eth1\n", None),
+            ("interface-name=eth0\nautoconnect=false\n", None),
+            ("interface-name=eth0\nautoconnect-priority=999\n", None),
+        ] {
+            let file = ExtraFile {
+                content: ExtraContent::File(text.into()),
+                ..file(&format!("{PROFILES}mine.nmconnection"))
+            };
+            assert_eq!(beside_own(&file, Some("eth0")), wanted, "{text}");
+            assert_eq!(beside_own(&file, None), None, "{text}");
         }
     }
 
