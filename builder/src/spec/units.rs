@@ -42,6 +42,7 @@ fn read_unit(
     let (Some(name), Some(text)) = (table.optional("name"), text) else {
         return Vec::new();
     };
+    log.check(name.place, check_mount(name.value, &text));
     let origin = log.located(name.place);
     let made = |path, content, mode| ExtraFile {
         path,
@@ -122,6 +123,43 @@ fn links(name: &str, text: &str) -> Vec<String> {
     links.sort();
     links.dedup();
     links
+}
+
+/// Refuses a mount that is not named after its directory, which systemd does not start (systemd.mount(5)).
+fn check_mount(name: &str, text: &str) -> Result<(), String> {
+    let mut last_first = text.lines().rev();
+    let place = last_first.find_map(|line| line.trim().strip_prefix("Where="));
+    // Without the setting, the name tells the directory; systemd replaces specifiers in it.
+    let place = place.map(str::trim).filter(|place| !place.contains('%'));
+    let Some(place) = place.filter(|_| name.ends_with(".mount")) else {
+        return Ok(());
+    };
+    let wanted = format!("{}.mount", escaped(place));
+    match name == wanted {
+        true => Ok(()),
+        false => Err(format!(
+            "`{name}` mounts {place}: systemd requires `name = '{wanted}'`"
+        )),
+    }
+}
+
+/// Returns a path as the name of a unit contains it (systemd-escape(1)).
+fn escaped(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let mut out = String::new();
+    for byte in parts.join("/").bytes() {
+        let is_plain = byte.is_ascii_alphanumeric() || b":_.".contains(&byte);
+        match byte {
+            b'/' => out.push('-'),
+            b'.' if out.is_empty() => out.push_str("\\x2e"),
+            _ if is_plain => out.push(char::from(byte)),
+            _ => {
+                let code = format!("\\x{byte:02x}");
+                out.push_str(&code);
+            }
+        }
+    }
+    out
 }
 
 /// Checks the name of a unit.

@@ -103,6 +103,9 @@ source = "motd" → source = "motd"\nlink = "a"
 [hosts] → [[unit]]\nname = "app"\ncontent = ""\nenable = false\n[hosts]
     43: `app` is not the name of a unit, such as "app.service"; its kind is one of service, timer, path, socket, mount, target
 
+[hosts] → [[unit]]\nname = "nas.mount"\ncontent = "[Mount]\u000aWhere=/mnt/my-nas/"\nenable = false\n[hosts]
+    43: `nas.mount` mounts /mnt/my-nas/: systemd requires `name = 'mnt-my\x2dnas.mount'`
+
 [hosts] → [[unit]]\nname = "app.service"\ncontent = "WantedBy=a.target"\n[hosts]
     43: `app.service` cannot be enabled: its text has no WantedBy= in [Install]; add one, or set `enable = false`
 
