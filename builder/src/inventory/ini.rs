@@ -36,7 +36,10 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
             continue;
         }
         match part {
-            SectionKind::Children => inventory.add_child(&group, line),
+            SectionKind::Children => {
+                let (child, _comment) = line.split_once('#').unwrap_or((line, ""));
+                inventory.add_child(&group, child.trim());
+            }
             SectionKind::Variables => {
                 let (name, value) = line
                     .split_once('=')

@@ -94,6 +94,12 @@ fn machines_of_several_groups_without_one_for_etcd_are_a_gap() {
 }
 
 #[test]
+fn a_comment_may_follow_the_name_of_a_group() {
+    let text = "[masters]\netcd1 ip=10.0.0.11\netcd2 ip=10.0.0.12\n[workers]\nw ip=10.0.0.9\n[etcd:children]\nmasters # all of them\n";
+    assert_eq!(nodes("hosts.ini", text).0, TWO);
+}
+
+#[test]
 fn groups_that_share_groups_on_many_levels_are_read_once() {
     let level = |below: usize| {
         let children = format!("children]\na{below}\nb{below}\n");
