@@ -38,7 +38,7 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<BackupSettings
     if let BackupPlace::S3 { host, region, .. } = &mut to {
         table.text("region").value.clone_into(region);
         *host = match endpoint {
-            Some(endpoint) => endpoint.value.trim_start_matches(HTTPS).to_owned(),
+            Some(endpoint) => server(endpoint.value).unwrap_or_default().to_owned(),
             None => format!("s3.{region}.amazonaws.com"),
         };
     } else if let Some(endpoint) = endpoint {
@@ -69,12 +69,15 @@ pub(super) fn place(text: &str) -> Result<(), String> {
 
 const HTTPS: &str = "https://";
 
+/// Returns the server of an address with TLS, which may end in `/`.
+fn server(text: &str) -> Option<&str> {
+    let place = text.strip_prefix(HTTPS)?;
+    Some(place.strip_suffix('/').unwrap_or(place))
+}
+
 /// Checks the server of a bucket.
 pub(super) fn endpoint(text: &str) -> Result<(), String> {
-    match text
-        .strip_prefix(HTTPS)
-        .is_some_and(|host| plain(host, ".:-[]"))
-    {
+    match server(text).is_some_and(|host| plain(host, ".:-[]")) {
         true => Ok(()),
         false => Err(format!(
             "`{text}` is not a server such as https://minio.lan:9000; snapshots contain everything, so that the server must \
@@ -143,7 +146,7 @@ fn parsed(text: &str) -> Result<BackupPlace, String> {
         _ => (host, 22),
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match plain(user, "._-") && plain(bare, ".:-") && plain(path, "/._-") && port > 0 {
+    match plain(user, "._-") && plain(bare, ".:-_") && plain(path, "/._-") && port > 0 {
         true => Ok(BackupPlace::Ssh {
             user: user.to_owned(),
             host: bare.to_owned(),
@@ -169,8 +172,8 @@ mod tests {
         };
         let read = parsed("ssh://ada@nas.lan/srv/etcd");
         assert_eq!(read, Ok(ssh("nas.lan", 22)));
-        let read = parsed("ssh://ada@nas:2222/srv/etcd");
-        assert_eq!(read, Ok(ssh("nas", 2222)));
+        let read = parsed("ssh://ada@my_nas:2222/srv/etcd");
+        assert_eq!(read, Ok(ssh("my_nas", 2222)));
         let read = parsed("ssh://ada@[fd00::1]:2222/srv/etcd");
         assert_eq!(read, Ok(ssh("fd00::1", 2222)));
         let read = parsed("ssh://ada@[fd00::1]/srv/etcd");
@@ -225,11 +228,14 @@ mod tests {
         }
         endpoint("https://minio.lan:9000").unwrap();
         endpoint("https://[fd00::1]:9000").unwrap();
+        endpoint("https://minio.lan:9000/").unwrap();
+        assert_eq!(server("https://minio.lan:9000/"), Some("minio.lan:9000"));
         for text in [
             "",
             "minio.lan",
             "http://minio.lan",
             "https://",
+            "https:///",
             "https://a/b",
             "https://a b",
         ] {
