@@ -26,7 +26,7 @@ fn read_archive(
         .map(|node| files::known_node(node, surroundings.nodes, log));
     let sha256 = table
         .optional("sha256")
-        .map(|digest| digest.value.to_lowercase());
+        .map(|digest| digits(digest.value).to_lowercase());
     let (source, path) = (table.optional("source")?, table.optional("path")?);
     files::refuse_ours(path.value, path.place, surroundings, log);
     let source = match (source.value.starts_with("https://"), &sha256) {
@@ -63,10 +63,34 @@ pub(super) fn source(text: &str) -> Result<(), String> {
 
 /// Checks a SHA-256 in hexadecimal.
 pub(super) fn sha256(text: &str) -> Result<(), String> {
-    match text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    let digits = digits(text);
+    match digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         true => Ok(()),
         false => Err(format!(
             "`{text}` is not a SHA-256: it has 64 hexadecimal digits"
         )),
+    }
+}
+
+/// Returns the digits of a digest, which release pages show after the name of the method.
+fn digits(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_may_have_the_name_of_its_method() {
+        let plain = "ab".repeat(32);
+        for good in [plain.clone(), format!("sha256:{plain}")] {
+            assert_eq!(sha256(&good), Ok(()));
+            assert_eq!(digits(&good), plain);
+        }
+        for bad in [plain[1..].to_owned(), format!("sha512:{plain}")] {
+            let wanted = format!("`{bad}` is not a SHA-256: it has 64 hexadecimal digits");
+            assert_eq!(sha256(&bad), Err(wanted));
+        }
     }
 }
