@@ -84,6 +84,9 @@ fn parse(text: &str) -> Result<Allowed, String> {
 
 /// Returns the network of an address with or without a prefix length.
 fn source_network(text: &str) -> Result<IpNet, String> {
+    if ["any", "0.0.0.0/0", "::/0"].contains(&text) {
+        return Err(format!("`from {text}` means everybody; leave it out"));
+    }
     let (host, length) = subnet::with_prefix(text)?;
     Ok(subnet::around(host, length.unwrap_or(128)))
 }
@@ -122,6 +125,8 @@ mod tests {
         ] {
             assert_eq!(check(text), Err(unreadable(text)));
         }
+        let everybody = "`from 0.0.0.0/0` means everybody; leave it out";
+        assert_eq!(check("9100/tcp from 0.0.0.0/0"), Err(everybody.to_owned()));
         let wrong = "`10.0.0.0/64`: the prefix length must be from 1 to 32";
         assert_eq!(check("22/tcp from 10.0.0.0/64"), Err(wrong.to_owned()));
     }

@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Result<Route, String> {
             "`{text}` is not a route; write it as in \"10.0.0.0/8 via 192.168.0.254\""
         ));
     };
-    if to == "default" {
+    if ["default", "0.0.0.0/0", "::/0"].contains(&to) {
         return Err("the default route is `gateway` in [network]".to_owned());
     }
     let (host, length) = subnet::with_prefix(to)?;
@@ -114,6 +114,10 @@ mod tests {
             ("10.0.0.0/8 via router", "`router` is not an IP address"),
             (
                 "default via 192.168.0.1",
+                "the default route is `gateway` in [network]",
+            ),
+            (
+                "0.0.0.0/0 via 192.168.0.1",
                 "the default route is `gateway` in [network]",
             ),
         ] {
