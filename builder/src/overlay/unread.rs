@@ -14,7 +14,7 @@ struct Unread {
     why: &'static str,
 }
 
-const UNREAD: [Unread; 9] = [
+const UNREAD: [Unread; 15] = [
     unread("network", "/etc/systemd/network/", ".network", NETWORKD),
     unread("network", "/etc/systemd/network/", ".netdev", NETWORKD),
     unread(
@@ -52,6 +52,42 @@ const UNREAD: [Unread; 9] = [
         "/etc/rpi/swap.conf",
         "swap.conf",
         SWAP,
+    ),
+    unread(
+        "network",
+        "/etc/dhcp/dhclient.conf",
+        "dhclient.conf",
+        "NetworkManager has a DHCP client of its own; set [network] instead",
+    ),
+    unread(
+        "network",
+        "/etc/default/crda",
+        "crda",
+        "the kernel is told the country; set `country` in [network.wifi] instead",
+    ),
+    unread(
+        "network",
+        "/etc/initramfs-tools/",
+        "",
+        "the initramfs is that of the base",
+    ),
+    unread(
+        "fast-boot",
+        "/etc/default/grub",
+        "grub",
+        "a Raspberry Pi boots without GRUB; set `cmdline` in [firmware] instead",
+    ),
+    unread(
+        "fast-boot",
+        "/etc/locale.gen",
+        "locale.gen",
+        "nothing compiles locales on a node; set `locale` in [system] instead",
+    ),
+    unread(
+        "fast-boot",
+        "/etc/timezone",
+        "timezone",
+        "/etc/localtime decides; set `timezone` in [system] instead",
     ),
     unread(
         "fast-boot",
@@ -137,7 +173,8 @@ fn setting<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 /// Returns whether another file may let a program read this one, as far as its name tells.
 fn makes_use_of(file: &ExtraFile, other: &ExtraFile) -> bool {
     let user = match file.path.as_str() {
-        "/etc/resolv.conf" => "/etc/NetworkManager/conf.d/",
+        "/etc/resolv.conf" | "/etc/dhcp/dhclient.conf" => "/etc/NetworkManager/conf.d/",
+        "/etc/timezone" => "/etc/localtime",
         path if path.starts_with("/etc/systemd/network/") => "/systemd-networkd.service",
         _ => return false,
     };
@@ -161,7 +198,9 @@ mod tests {
 
     #[test]
     fn a_file_has_no_effect_without_its_program() {
-        let [raspios, ubuntu] = ["network", "cloud-init-seed"].map(|it| [it.to_owned()]);
+        let raspios = ["fast-boot", "network"].map(str::to_owned);
+        let ubuntu = ["fast-boot", "cloud-init-seed"].map(str::to_owned);
+        let zone = "/etc/localtime decides; set `timezone` in [system] instead";
         let dns = "NetworkManager writes it; set `dns` and `search` in [network] instead";
         let ubuntu_only = "Ubuntu Server has no NetworkManager; set [network] instead";
         for (path, overlays, wanted) in [
@@ -174,6 +213,7 @@ mod tests {
             ("/etc/systemd/network/eth0.link", &raspios, None),
             ("/etc/resolv.conf", &raspios, Some(dns)),
             ("/etc/resolv.conf", &ubuntu, None),
+            ("/etc/timezone", &raspios, Some(zone)),
             ("/etc/NetworkManager/conf.d/a.conf", &raspios, None),
             (
                 "/etc/NetworkManager/conf.d/a.conf",
@@ -206,13 +246,14 @@ mod tests {
 
     #[test]
     fn another_file_may_start_the_program() {
-        let overlays = ["network".to_owned()];
+        let overlays = ["network", "fast-boot"].map(str::to_owned);
         for (path, user) in [
             (
                 "/etc/systemd/network/eth1.network",
                 "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
             ),
             ("/etc/resolv.conf", "/etc/NetworkManager/conf.d/dns.conf"),
+            ("/etc/timezone", "/etc/localtime"),
         ] {
             assert_eq!(why(&file(path), &overlays, &[file(user)]), None, "{path}");
         }
