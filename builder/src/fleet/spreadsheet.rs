@@ -68,6 +68,10 @@ fn check_columns(name: &str, columns: &[String]) -> Result<(), String> {
 }
 
 fn unknown(name: &str, column: &str) -> String {
+    // Spreadsheets write semicolons where the comma is the decimal point.
+    if column.contains([';', '\t']) {
+        return format!("{name}:1: separate the columns by commas, not by semicolons or tabs");
+    }
     let advice = match column.contains('.') {
         true => "it is not a setting that a cell can hold, such as `network.gateway`".to_owned(),
         false => advice(column, &KEYS),

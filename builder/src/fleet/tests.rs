@@ -201,6 +201,10 @@ fn a_table_that_cannot_be_read_is_refused() {
         ),
         ("name,name\n", "t.csv:1: there are two columns `name`"),
         (
+            "name;addresses\nalpha;10.1.0.11\n",
+            "t.csv:1: separate the columns by commas, not by semicolons or tabs",
+        ),
+        (
             "name,network.gatway\n",
             "t.csv:1: unknown column `network.gatway`; it is not a setting that a cell can hold, such as `network.gateway`",
         ),
