@@ -160,11 +160,16 @@ fn a_plan_warns_of_files_that_no_program_of_the_base_reads() {
     let file = "[[file]]\npath = \"/etc/systemd/network/eth0.network\"\ncontent = \"[Match]\\n\"\n";
     let warning = "warning: cluster.toml:2: `/etc/systemd/network/eth0.network` has no effect: \
                    NetworkManager configures the interfaces; set [network] or [[network.other]] instead\n";
+    let upgrades = "[[file]]\npath = \"/etc/apt/apt.conf.d/20auto-upgrades\"\ncontent = \"\"\n";
+    let unused = "warning: cluster.toml:5: `/etc/apt/apt.conf.d/20auto-upgrades` has no effect: \
+                  nodes with `read-only = true` install no upgrades; flash a new image\n";
     for (base, is_warned) in [("raspios-trixie", true), ("ubuntu-server-24.04", false)] {
         let scene = Scene::with(base);
-        scene.file("cluster.toml", file);
+        scene.file("cluster.toml", &format!("{file}{upgrades}"));
         let told = scene.run("plan", &["--nodes", "1"]).done().stderr;
-        assert_eq!(told.contains(warning), is_warned, "{base}: {told}");
+        for line in [warning, unused] {
+            assert_eq!(told.contains(line), is_warned, "{base}: {told}");
+        }
     }
 }
 

@@ -101,6 +101,13 @@ const NETWORKD: &str =
     "NetworkManager configures the interfaces; set [network] or [[network.other]] instead";
 const SWAP: &str = "nodes have no swap, which delays etcd and wears the card";
 
+/// The settings of unattended upgrades.
+const UPGRADES: [&str; 2] = [
+    "/etc/apt/apt.conf.d/20auto-upgrades",
+    "/etc/apt/apt.conf.d/50unattended-upgrades",
+];
+const FLASHED: &str = "nodes with `read-only = true` install no upgrades; flash a new image";
+
 const PROFILES: &str = "/etc/NetworkManager/system-connections/";
 /// The priority of the node's own profile of a wired interface.
 const OWN_PRIORITY: i32 = 100;
@@ -125,8 +132,12 @@ pub(super) fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
     let network = &inputs.cluster.network;
     let is_managed = overlays.iter().any(|overlay| overlay == "network");
     let wired = (is_managed && network.wifi.is_none()).then(|| network.interface_name());
+    let is_read_only = inputs.appliance().read_only;
     let warning = |file: &ExtraFile| {
-        let why = why(file, overlays, files).or_else(|| beside_own(file, wired))?;
+        let upgrades = is_read_only && UPGRADES.contains(&file.path.as_str());
+        let why = why(file, overlays, files)
+            .or_else(|| beside_own(file, wired))
+            .or_else(|| upgrades.then_some(FLASHED))?;
         let (origin, path) = (&file.origin, &file.path);
         Some(format!("warning: {origin}: `{path}` has no effect: {why}"))
     };
