@@ -263,6 +263,16 @@ fn data_that_the_others_have_forgotten_is_neither_used_nor_given_up_unasked() {
     );
 }
 
+/// It would follow the advice, and the request would be refused.
+#[test]
+fn a_member_without_a_vote_is_not_advised_to_be_forced() {
+    let said = decided("data yes / ahead 9 7 / learner yes");
+    let advice = "Decide whose data you keep. This node has no vote yet, and etcd cannot begin anew with its data. To keep these writes, \
+                  switch on a member that has a vote and these writes, or restore a backup. To give it up: sudo touch \
+                  /var/lib/etcd/set-data-aside";
+    assert!(said.ends_with(advice), "{said}");
+}
+
 #[test]
 fn between_two_clusters_nobody_joins_one_or_is_removed_by_one() {
     check(
