@@ -52,7 +52,7 @@ fn there_is_no_advice_to_force_while_nobody_is_known_to_have_data() {
 #[test]
 fn a_member_that_runs_without_a_vote_knows_where_etcd_runs() {
     assert_eq!(
-        explained("data yes/peer b holds 9/peer a cluster no/peer a learner/"),
+        explained("data yes/peer a cluster no/peer a learner/"),
         "for a leader: etcd runs on a"
     );
     assert_eq!(
@@ -60,6 +60,23 @@ fn a_member_that_runs_without_a_vote_knows_where_etcd_runs() {
         "for a majority: c does not answer. Switch the other members on. If their data is lost for good, stop etcd wherever it runs \
          (sudo systemctl stop etcd), then run on b: sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd"
     );
+}
+
+/// It refuses to start, or waits. The others would wait for a leader for ever.
+#[test]
+fn a_member_that_has_data_and_does_not_run_etcd_is_named() {
+    for (facts, named) in [
+        ("peer b holds -/peer c waits -/", "b"),
+        ("peer b holds -/peer c forced 3/", "b c"),
+    ] {
+        let own = "peer a cluster no/peer a index 9";
+        let said = explained(&format!("data yes/{facts}{own}/"));
+        let wanted = format!(
+            "for a majority: {named} has the cluster's data and does not run etcd, as its console explains. Switch the other members on."
+        );
+        assert!(said.starts_with(&wanted), "{said}");
+        assert!(said.contains("then run on a: "), "{said}");
+    }
 }
 
 #[test]

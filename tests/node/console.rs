@@ -111,6 +111,7 @@ const REASONS: &str = r#"
     it was asked for before this node was switched on     → was asked to force a new cluster before
     this node uses its data anyway                        → was asked to use its own data
     for a majority:$silent does not answer                → served, and the majority is gone
+    for a majority:$holding$forcing has the cluster's data → served, and the majority is gone
     for a majority: some members have no data             → lost its data, no majority
     for a leader: etcd runs on$running                    → served, and the majority is gone
     waiting to switch authentication on                   → cannot switch authentication on
