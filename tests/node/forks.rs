@@ -170,3 +170,39 @@ fn two_clusters_are_seen_by_their_lists() {
     node.call(&format!("{renamed}; {moved}"));
     assert_eq!(forks(&node), "");
 }
+
+/// Otherwise another member could be forced without what this one has served.
+#[test]
+fn a_member_that_waits_because_of_others_answers_that_it_has_data() {
+    let listens = "listens() { :; }; looks=0";
+    for (they_run, they_serve, why) in [
+        (true, true, "refused to start: this node's cluster"),
+        (true, false, "waiting for b c: they run etcd"),
+        (false, false, "waiting for b c: it listens"),
+    ] {
+        let node = Node::with_data();
+        node.write("data/node/members", "\n");
+        if they_run {
+            answer(&node, ["abc", "abc"], "abc");
+        }
+        if !they_serve {
+            node.etcdctl("exit 1");
+        }
+        let said = node.call(&format!("{ASK}; {listens}; look; pause"));
+        assert!(said.contains(why), "{said}");
+        assert_eq!(node.read("run/said"), "etcd-node a holds -\n");
+    }
+}
+
+#[test]
+fn data_that_is_not_the_clusters_or_was_never_served_keeps_nobody_from_being_forced() {
+    for before in ["NAME=b identify", "rm $STATE/started"] {
+        let node = Node::with_data();
+        node.call(before);
+        node.call("vow=-; facts_of_data >$RUN/owner; pause");
+        assert!(!node.has("run/said"), "{before}");
+    }
+    let node = Node::with_data();
+    node.call("vow=-; facts_of_data >$RUN/owner; answer holds 500; pause");
+    assert_eq!(node.read("run/said"), "etcd-node a holds 500\n");
+}

@@ -154,6 +154,20 @@ pub(super) fn two_pairs(lab: &mut Lab) -> Result<()> {
     gives_up(lab, &[0, 3])
 }
 
+/// A member refuses to start beside a forced one. Another member, which hears only the first of them, must not begin a third cluster.
+pub(super) fn beside_a_refusal(lab: &mut Lab) -> Result<()> {
+    force_both(lab, A_WHILE)?;
+    refuses(lab, 0, "etcd2 ")?;
+    lab.disconnect(1, 2)?;
+    ask_to_force(lab, 2)?;
+    lab.says(
+        2,
+        "refused to force a new cluster: etcd1 also has the cluster's data",
+    )?;
+    lab.links.heal()?;
+    gives_up(lab, &[0])
+}
+
 /// Neither hears the other when both have power again: each serves, and says so as soon as it hears the other. A member without
 /// data joins neither of them.
 pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
