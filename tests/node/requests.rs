@@ -200,6 +200,18 @@ fn a_member_whose_forcing_was_refused_answers_that_it_has_data() {
     assert!(!node.has("data/force-new-cluster"));
 }
 
+/// The pauses between its starts are longer than another member waits before it begins anew.
+#[test]
+fn a_member_whose_etcd_fails_again_and_again_answers_that_it_has_data() {
+    let node = Node::with_data();
+    node.write("run/failed", "2\n");
+    node.write("run/error", "runtime: out of memory\n");
+    let back_off = "back_off() { cp $RUN/said $RUN/meanwhile; }; configure() { :; }";
+    let owner = "facts_of_data >$RUN/owner";
+    node.call(&format!("{owner}; {back_off}; resume"));
+    assert_eq!(node.read("run/meanwhile"), "etcd-node a holds -\n");
+}
+
 /// Another member may be asked to force a new cluster meanwhile.
 #[test]
 fn a_member_answers_while_it_is_forced() {

@@ -105,6 +105,27 @@ pub(super) fn force_while_others_load(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
+/// etcd of one member cannot read its data. An operator forces another one, which lacks later writes and is refused. The third member
+/// returns with these writes.
+pub(super) fn beside_a_failure(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.pause_clients_in_sync()?;
+    lab.cut(2)?;
+    lab.write_and_pause(80)?;
+    lab.cut_all()?;
+    lab.corrupt(1, "member/wal/*")?;
+    lab.start(1)?;
+    lab.says(1, "etcd has failed 4 times")?;
+    lab.start(2)?;
+    lab.says(2, "then run on etcd3: ")?;
+    lab.type_at(2, FORCE)?;
+    lab.says(
+        2,
+        "refused to force a new cluster: etcd2 also has the cluster's data",
+    )?;
+    lab.settle(&Wanted::everyone())
+}
+
 /// An operator asks a serving member to force a new cluster, and never restarts etcd. Later, that member is the first to have
 /// power again.
 pub(super) fn force_asked_while_serving(lab: &mut Lab) -> Result<()> {
