@@ -43,6 +43,25 @@ fn a_node_whose_data_has_moved_forgets_what_it_knew_of_it() {
     }
 }
 
+/// A card may refuse to move the data, and accept everything else.
+#[test]
+fn attempts_that_fail_again_and_again_leave_nothing() {
+    let node = Node::with_data();
+    let mv = "mv() { case $2 in */member) return 1 ;; esac; command mv \"$@\"; }";
+    let pause = "sleep() { echo pauses $1; }";
+    let said = node.call(&format!(
+        "{mv}; {pause}; set_aside removed || set_aside removed || echo goes on"
+    ));
+    let waits = "etcd-node: waiting to set this node's data aside (removed)";
+    let pauses = "\npauses 10\npauses 10\ngoes on\n";
+    assert!(said.starts_with(waits) && said.ends_with(pauses), "{said}");
+    assert!(node.has("data/member/wal/0.wal"));
+    assert!(!node.has("data/aside/1") && !node.has("data/aside/2"));
+    node.call("set_aside removed");
+    assert_eq!(node.read("data/aside/1/node/id"), "1a\n");
+    assert!(node.has("data/aside/1/member/wal/0.wal"));
+}
+
 /// Without memory, no number is drawn at first. The others would count with what the node answers instead of it.
 #[test]
 fn a_node_has_a_number_once_its_data_is_set_aside() {
