@@ -94,4 +94,13 @@ fn a_rejected_certificate_is_distinguished_from_silence() {
     );
     let why = "Rejected certificates: c (certificate has expired; this clock says 2020).";
     assert!(said.ends_with(why), "{said}");
+    // Its cluster lacks that member, which may run another one.
+    let said = decided("data yes / peer b tls expired / peer b busy / peer c silent");
+    let why = " If it hangs, switch it off. Rejected certificates: b (expired).";
+    assert!(said.ends_with(why), "{said}");
+    // It is named once.
+    assert_eq!(
+        explained("data yes/peer b tls expired/peer b busy/peer a cluster no/peer a learner/"),
+        "for a majority: b does not answer. Rejected certificates: b (expired). Switch the other members on"
+    );
 }

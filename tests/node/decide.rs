@@ -229,6 +229,9 @@ fn a_member_does_not_serve_beside_another_cluster_whether_that_lists_it_or_not()
         data yes / peer b silent / peer c waits -                             → resume
         data yes / peer b busy / peer c silent                                → wait for b: it listens and does not answer yet, and may run another cluster
         data yes / peer b busy / peer c cluster no                            → wait for b: it listens and does not answer yet, and may run another cluster
+        data yes / peer b tls expired / peer b busy / peer c silent           → wait for b: it listens and does not answer yet, and may run another cluster
+        data yes / peer b tls expired / peer b busy / peer c silent / forced 9 → unforce b (expired) answers, but its certificates
+        data yes / owner b of this cluster / use yes / peer c tls expired / peer c busy → wait for c: it listens and does not answer yet, and may have
         ",
     );
 }

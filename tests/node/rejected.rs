@@ -39,6 +39,29 @@ const REFUSALS: [(&str, &str); 7] = [
     ),
 ];
 
+/// It may run another cluster than this node's, which was forced, or have the cluster's data.
+#[test]
+fn a_member_whose_answer_is_needed_is_not_silent_if_it_rejects_a_certificate() {
+    let ask = "know id; know vow; number=-; listens() { return 1; }; facts_of_peers";
+    for (doubt, rejected, is_doubtful) in [
+        ("", "b c", false),
+        ("keep forced yes", "b c", true),
+        // It cannot elect a leader, and may have a wrong clock.
+        ("keep forced yes", "b", false),
+        (": >$DATA/use-this-data", "b", true),
+    ] {
+        let node = Node::with_data();
+        for name in rejected.split(' ') {
+            node.write(&format!("run/refusal.{name}"), REFUSALS[1].0);
+        }
+        node.write("pki/peer.crt", "");
+        node.call(doubt);
+        let facts = node.call(ask);
+        assert!(facts.starts_with("peer b tls certificate is"), "{facts}");
+        assert_eq!(facts.contains("\npeer b busy\n"), is_doubtful, "{facts}");
+    }
+}
+
 #[test]
 fn the_reason_why_a_certificate_is_rejected_is_said_with_the_clock_and_its_dates() {
     let node = Node::new();

@@ -101,6 +101,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "three",
         twice::and_the_others_return,
     ),
+    passes("forced-with-a-wrong-clock", "three", twice::wrong_clock),
     passes("forced-two-pairs", "five", twice::two_pairs),
     passes("forced-and-serves-first", "three", twice::and_serves_first),
     passes(

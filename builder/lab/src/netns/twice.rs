@@ -9,6 +9,7 @@ use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
+use super::wrong::LONG_AGO;
 
 /// The advice on the consoles.
 pub(super) const FORCE: &str =
@@ -43,8 +44,20 @@ pub(super) fn and_the_others_return(lab: &mut Lab) -> Result<()> {
     gives_up(lab, &[0])
 }
 
-/// After that, the forced one is the first to have power again, and ends etcd on the others. It lacks what they have acknowledged,
-/// which they do not give up unasked.
+/// The same, and the clock of the forced one is wrong: it rejects the certificates of the others, and cannot know whether they have a
+/// majority.
+pub(super) fn wrong_clock(lab: &mut Lab) -> Result<()> {
+    others_serve(lab)?;
+    lab.set_clock(0, Some(LONG_AGO))?;
+    lab.start(0)?;
+    lab.says(0, "waiting for etcd2 etcd3: it listens and does not")?;
+    lab.set_clock(0, None)?;
+    refuses(lab, 0, "etcd2 etcd3 ")?;
+    gives_up(lab, &[0])
+}
+
+/// The clock is right, and the forced one is the first to have power again. It ends etcd on the others, and lacks what they have
+/// acknowledged, which they do not give up unasked.
 pub(super) fn and_serves_first(lab: &mut Lab) -> Result<()> {
     forced_is_first(lab)?;
     for node in [1, 2] {
