@@ -66,6 +66,19 @@ fn a_restore_that_cannot_be_read_is_reported() {
     assert!(node.has("data/member/wal/0.wal"));
 }
 
+/// It waited without data when it was switched on. Others would begin a new cluster with it, or without its data.
+#[test]
+fn a_node_that_cannot_change_its_answer_gives_none() {
+    let node = Node::with_data();
+    node.write("run/said", "etcd-node a 1 2\n");
+    let no_room = "trap '' XFSZ; ulimit -f 0";
+    node.call(&format!("{no_room}; answer holds -"));
+    assert!(!node.has("run/said"));
+    // There is room again.
+    node.call("answer holds -");
+    assert_eq!(node.read("run/said"), "etcd-node a holds -\n");
+}
+
 /// Everything else is on the card and on other nodes, but what a node knows about them is in memory.
 #[test]
 fn a_node_that_cannot_note_what_it_knows_decides_nothing() {
