@@ -69,6 +69,18 @@ fn data_that_is_used_on_request_is_not_given_up_by_a_failed_start() {
     assert!(node.has("data/node/started"));
 }
 
+/// An operator has removed an earlier request. The next one is announced as often as the first.
+#[test]
+fn announcements_end_with_their_request() {
+    let node = Node::with_data();
+    node.write("run/announced", "4\n");
+    node.write("data/force-new-cluster", "");
+    node.call("know id; forget_requests");
+    assert_eq!(node.read("run/announced"), "4\n");
+    node.call("know id; rm $DATA/force-new-cluster; forget_requests");
+    assert!(!node.has("run/announced"));
+}
+
 /// The next look at the requests answers it.
 #[test]
 fn a_request_made_while_etcd_becomes_ready_is_kept() {
