@@ -101,6 +101,7 @@ const REASONS: &str = r#"
     waiting for this node's vote                          → the cluster refuses to change its members
     waiting to catch up with the cluster                  → lost its data (also two of five at once)
     waiting to write to the data partition                → the data partition is full
+    waiting for the permission to read $place             → may not read its data
     waiting to set this node's data aside                 → the data partition is full
     waiting for room in $RUN, which is in memory          → finds no room in `/run`
     waiting to read the certificates of the CA            → cannot read the certificates of its CA

@@ -25,6 +25,20 @@ fn a_node_joins_beside_a_member_that_has_never_started() {
     assert!(configured.contains(list), "{configured}");
 }
 
+/// An operator has copied it as root. The cluster would remove the member whose data it is.
+#[test]
+fn a_node_whose_data_cannot_be_read_does_not_join() {
+    for hidden in ["$STATE", "$DATA/member", "$DATA/member/wal"] {
+        let node = Node::with_data();
+        let may_read = format!("may_read() {{ [ \"$1\" != \"{hidden}\" ]; }}");
+        let said = node.call(&format!("{may_read}; start_over || echo waits"));
+        let waits = "etcd-node: waiting for the permission to read ";
+        assert!(said.starts_with(waits), "{hidden}: {said}");
+        assert!(said.ends_with("/member\nwaits\n"), "{hidden}: {said}");
+        assert!(node.has("data/member/wal/0.wal"));
+    }
+}
+
 /// Its list or its etcd may not fit, and nobody would learn of it.
 #[test]
 fn a_node_that_fails_to_join_again_and_again_says_why() {
