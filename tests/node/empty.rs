@@ -66,6 +66,26 @@ fn a_restore_that_cannot_be_read_is_reported() {
     assert!(node.has("data/member/wal/0.wal"));
 }
 
+/// A member that is not on the list sets its data aside, and one that remembers nobody takes the others for another cluster.
+#[test]
+fn an_empty_list_of_members_is_no_list() {
+    let node = Node::with_data();
+    let healthy = "https://192.168.0.51:2379 is healthy: took = 2ms";
+    node.etcdctl(&format!("case $* in *health) echo '{healthy}' ;; esac"));
+    let ask = "know id; running=https://192.168.0.51:2379; facts_of_cluster";
+    assert_eq!(node.call(ask), "");
+    node.write("data/node/members", "b=x=y\n");
+    node.call("know id; remember_members");
+    assert_eq!(node.read("data/node/members"), "b=x=y\n");
+
+    let node = Node::new();
+    let said = node.call("start_over; join || echo waits");
+    assert!(
+        said.starts_with("etcd-node: waiting for room in ") && said.ends_with("\nwaits\n"),
+        "{said}"
+    );
+}
+
 /// It waited without data when it was switched on. Others would begin a new cluster with it, or without its data.
 #[test]
 fn a_node_that_cannot_change_its_answer_gives_none() {
