@@ -86,6 +86,17 @@ fn an_empty_list_of_members_is_no_list() {
     );
 }
 
+/// With room for some of its notes only, or without memory for a program that reads them, it would start etcd.
+#[test]
+fn a_node_never_forgets_whose_data_it_has() {
+    let node = Node::with_data();
+    node.call("NAME=b identify");
+    let look = "know id; know vow; number=-; looks=0; ask_all() { :; }; listens() { return 1; }";
+    let said = node.call(&format!("{look}; cat() {{ :; }}; look || echo waits"));
+    let refused = "etcd-node: refused the data on this node: it belongs to b of this cluster";
+    assert!(said.starts_with(refused), "{said}");
+}
+
 /// It waited without data when it was switched on. Others would begin a new cluster with it, or without its data.
 #[test]
 fn a_node_that_cannot_change_its_answer_gives_none() {

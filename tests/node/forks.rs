@@ -199,10 +199,10 @@ fn data_that_is_not_the_clusters_or_was_never_served_keeps_nobody_from_being_for
     for before in ["NAME=b identify", "rm $STATE/started"] {
         let node = Node::with_data();
         node.call(before);
-        node.call("vow=-; facts_of_data >$RUN/owner; pause");
+        node.call("vow=- of_data=$(facts_of_data); pause");
         assert!(!node.has("run/said"), "{before}");
     }
     let node = Node::with_data();
-    node.call("vow=-; facts_of_data >$RUN/owner; answer holds 500; pause");
+    node.call("vow=- of_data=$(facts_of_data); answer holds 500; pause");
     assert_eq!(node.read("run/said"), "etcd-node a holds 500\n");
 }

@@ -219,8 +219,8 @@ fn a_member_whose_etcd_fails_again_and_again_answers_that_it_has_data() {
     node.write("run/failed", "2\n");
     node.write("run/error", "runtime: out of memory\n");
     let back_off = "back_off() { cp $RUN/said $RUN/meanwhile; }; configure() { :; }";
-    let owner = "facts_of_data >$RUN/owner";
-    node.call(&format!("{owner}; {back_off}; resume"));
+    let of_data = "of_data=$(facts_of_data)";
+    node.call(&format!("{of_data}; {back_off}; resume"));
     assert_eq!(node.read("run/meanwhile"), "etcd-node a holds -\n");
 }
 
