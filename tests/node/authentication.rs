@@ -51,6 +51,22 @@ fn a_login_user_that_may_only_read_has_a_role_for_it() {
     assert_eq!(add(has), nodes);
 }
 
+/// Without memory, the program that draws it may print nothing. With an empty one, every client could log in as root.
+#[test]
+fn no_user_gets_an_empty_password() {
+    let functions = rendered("[auth]\nenabled = true", PROGRAM);
+    let run = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let run = run.path().display();
+    let step = "step() { printf '<%s>' \"$@\"; read -r secret || :; echo ${#secret}; }";
+    for (od, said) in [
+        (":", "<user><add><root><--interactive=false>64\n"),
+        ("od() { :; }", "waits\n"),
+    ] {
+        let script = format!("{functions}\nRUN={run}\n{step}\n{od}\nadd_user root || echo waits");
+        assert_eq!(tool("dash", &["-uc", &script]).text(), said);
+    }
+}
+
 /// A node that is slower could do it after an operator has switched authentication off.
 #[test]
 fn only_the_leader_switches_authentication_on() {
