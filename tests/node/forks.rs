@@ -196,11 +196,19 @@ fn a_member_that_waits_because_of_others_answers_that_it_has_data() {
 
 #[test]
 fn data_that_is_not_the_clusters_or_was_never_served_keeps_nobody_from_being_forced() {
-    for before in ["NAME=b identify", "rm $STATE/started"] {
+    for (before, holds) in [
+        (":", true),
+        ("rm $STATE/started", false),
+        ("TOKEN=other identify", false),
+        // Two cards were swapped. The data is not forced here.
+        ("NAME=b identify", true),
+        ("NAME=b identify; : >$DATA/force-new-cluster", true),
+    ] {
         let node = Node::with_data();
         node.call(before);
         node.call("vow=- of_data=$(facts_of_data); pause");
-        assert!(!node.has("run/said"), "{before}");
+        let said = if holds { "etcd-node a holds -\n" } else { "" };
+        assert_eq!(node.read("run/said"), said, "{before}");
     }
     let node = Node::with_data();
     node.call("vow=- of_data=$(facts_of_data); answer holds 500; pause");

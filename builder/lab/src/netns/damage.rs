@@ -126,6 +126,22 @@ pub(super) fn beside_a_failure(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
+/// The cards of two members with later writes are swapped. Neither serves, and the third one, which lacks the writes, is not forced
+/// beside them.
+pub(super) fn beside_swaps(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.pause_clients_in_sync()?;
+    lab.cut(2)?;
+    lab.write_and_pause(80)?;
+    lab.swap(0, 1)?;
+    lab.start_all()?;
+    lab.says(2, "then run on etcd3: ")?;
+    lab.type_at(2, FORCE)?;
+    lab.says(2, "refused to force a new cluster: etcd")?;
+    lab.swap(0, 1)?;
+    lab.settle(&Wanted::everyone())
+}
+
 /// An operator asks a serving member to force a new cluster, and never restarts etcd. Later, that member is the first to have
 /// power again.
 pub(super) fn force_asked_while_serving(lab: &mut Lab) -> Result<()> {

@@ -95,6 +95,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("forced-twice-at-once", "three", twice::at_once),
     passes("force-beside-a-failure", "three", damage::beside_a_failure),
     passes("force-beside-a-refusal", "three", twice::beside_a_refusal),
+    passes("force-beside-swaps", "three", damage::beside_swaps),
     passes("forced-twice-side-by-side", "three", twice::side_by_side),
     passes(
         "forced-and-the-others-return",
