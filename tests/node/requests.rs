@@ -53,6 +53,26 @@ fn a_request_to_set_data_aside_waits_for_room() {
     assert!(!node.has("data/set-data-aside") && !node.has("data/member"));
 }
 
+/// The cluster would have one member less until somebody deletes a set.
+#[test]
+fn etcd_runs_on_until_there_is_room_for_its_data() {
+    let node = Node::with_data();
+    node.write("run/log", "");
+    node.write("run/ready", "");
+    node.write("data/set-data-aside", "");
+    for generation in 1..=3 {
+        node.write(&format!("data/aside/{generation}/member/x"), "");
+    }
+    let once = "slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch";
+    let said = node.call(once);
+    let waits = "etcd-node: waiting for somebody to look at ";
+    assert!(said.starts_with(waits), "{said}");
+    assert!(!said.contains("restarting etcd"), "{said}");
+    fs::remove_dir_all(node.at("data/aside/1")).unwrap();
+    let restarts = "etcd-node: restarting etcd: set-data-aside was asked for";
+    assert!(node.call(once).starts_with(restarts));
+}
+
 #[test]
 fn data_of_another_node_is_used_only_when_those_that_listen_have_answered() {
     let node = Node::with_data();
