@@ -235,13 +235,21 @@ fn a_member_whose_forcing_was_refused_answers_that_it_has_data() {
 /// The pauses between its starts are longer than another member waits before it begins anew.
 #[test]
 fn a_member_whose_etcd_fails_again_and_again_answers_that_it_has_data() {
-    let node = Node::with_data();
-    node.write("run/failed", "2\n");
-    node.write("run/error", "runtime: out of memory\n");
     let back_off = "back_off() { cp $RUN/said $RUN/meanwhile; }; configure() { :; }";
-    let of_data = "of_data=$(facts_of_data)";
-    node.call(&format!("{of_data}; {back_off}; resume"));
-    assert_eq!(node.read("run/meanwhile"), "etcd-node a holds -\n");
+    for (before, index) in [
+        // etcd ended before it had read its log.
+        ("own=", "-"),
+        ("own=700", "700"),
+        ("own=700; keep learner yes", "-"),
+    ] {
+        let node = Node::with_data();
+        node.write("run/failed", "2\n");
+        node.write("run/error", "runtime: out of memory\n");
+        let of_data = "of_data=$(facts_of_data)";
+        node.call(&format!("{before}; {of_data}; {back_off}; resume"));
+        let said = format!("etcd-node a holds {index}\n");
+        assert_eq!(node.read("run/meanwhile"), said);
+    }
 }
 
 /// Another member may be asked to force a new cluster meanwhile.
