@@ -66,7 +66,7 @@ Examples:
   etcd-image cluster status    show whether a running cluster is healthy
 
 Exit codes:
-  0 success                      4 unsupported or corrupt base image
+  0 success                      4 unsupported base or refused change
   1 `diff` found differences     5 disk or network failure
   2 usage or configuration       6 the cluster is not healthy
   3 verification failed        130 interrupted";
