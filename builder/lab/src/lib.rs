@@ -1,6 +1,5 @@
-//! Laboratories for node images. Linux only.
-//!
-//! One boots whole images in QEMU. The other runs the programs of a node's image with real etcd in network namespaces.
+//! Two test environments for node images, called laboratories: one boots whole images in QEMU, the other runs the programs of a node with
+//! real etcd in network namespaces. Linux only.
 #![cfg(target_os = "linux")]
 
 pub mod netns;

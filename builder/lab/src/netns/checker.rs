@@ -1,4 +1,4 @@
-//! Repairs everything repairable, waits, and then checks every promise.
+//! Repairs everything repairable, waits, and then checks every invariant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -39,7 +39,7 @@ impl Served {
 }
 
 impl Lab {
-    /// Repairs the network and the disks, switches every node on, and checks all promises.
+    /// Repairs the network and the disks, switches every node on, and checks all invariants.
     pub(super) fn settle(&mut self, wanted: &Wanted) -> Result<()> {
         let on = self.all().into_iter().filter(|at| !wanted.off.contains(at));
         self.repair(&on.collect::<Vec<_>>())?;

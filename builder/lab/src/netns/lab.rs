@@ -191,7 +191,7 @@ impl Lab {
         self.traffic.nodes(nodes);
     }
 
-    /// Waits; fails as soon as a client has seen a broken promise.
+    /// Waits; fails as soon as a client has seen a violation.
     pub(super) fn pass(&self, time: Duration) -> Result<()> {
         let end = self.history.elapsed() + time;
         loop {

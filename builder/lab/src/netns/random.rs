@@ -43,7 +43,7 @@ impl Losses {
     }
 }
 
-/// Plays four to ten rounds of faults, and checks all promises.
+/// Plays four to ten rounds of faults, and checks all invariants.
 pub(super) fn play(lab: &mut Lab) -> Result<()> {
     let mut losses = Losses::default();
     start(lab)?;

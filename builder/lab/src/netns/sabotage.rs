@@ -13,7 +13,7 @@ use super::scenarios::{Play, form};
 use super::twice;
 use super::violation::{Invariant, Violation};
 
-/// A broken program, and the promise that it breaks.
+/// A broken program, and the invariant that it violates.
 #[derive(Debug)]
 pub(super) struct Sabotage {
     name: &'static str,
@@ -148,7 +148,7 @@ impl Sabotage {
         Ok(())
     }
 
-    /// Returns success if the checker has detected the broken promise.
+    /// Returns success if the checker has detected the violation.
     pub(super) fn verdict(&self, result: &Result<()>) -> ExitCode {
         let seen = match result {
             Ok(()) => None,

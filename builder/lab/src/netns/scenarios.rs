@@ -14,7 +14,7 @@ use super::{
     stale, twice, wrong,
 };
 
-/// The actions of a scenario, which end with a check of all promises.
+/// The actions of a scenario, which end with a check of all invariants.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
 
 /// A scenario with a name.

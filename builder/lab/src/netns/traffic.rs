@@ -88,7 +88,7 @@ impl Traffic {
         (ledger.writes, ledger.reads)
     }
 
-    /// Returns the first promise that clients saw broken.
+    /// Returns the first violation that clients saw.
     pub(super) fn violation(&self) -> Option<Violation> {
         self.ledger().violation.clone()
     }

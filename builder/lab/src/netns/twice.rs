@@ -207,8 +207,8 @@ pub(super) fn interrupted(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// After that, all boards have power again at the same instant. The others have never heard of the forcing, and acknowledge writes. The
-/// log of the forced one has other entries than theirs, and must not meet them.
+/// As in [`interrupted`], but all boards have power again at the same instant. The others have never heard of the forcing, and acknowledge
+/// writes. The log of the forced one has other entries than theirs, and must not meet them.
 pub(super) fn interrupted_beside_the_others(lab: &mut Lab) -> Result<()> {
     force_and_interrupt(lab)?;
     lab.start_all()?;

@@ -1,8 +1,8 @@
-//! The ways in which a cluster can break its promises.
+//! The invariants of a cluster, and how a violation of one is reported.
 
 use std::fmt;
 
-/// A promise of a cluster.
+/// A property that every cluster must have, whatever happens to its nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Invariant {
     /// At most one cluster serves.
@@ -19,7 +19,7 @@ pub(super) enum Invariant {
     Expectation,
 }
 
-/// A broken promise and its evidence.
+/// A violated invariant and its evidence.
 #[derive(Clone, Debug)]
 pub(super) struct Violation {
     pub(super) invariant: Invariant,
