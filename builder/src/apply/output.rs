@@ -1,4 +1,4 @@
-//! The output directory: one build at a time, temporary names first, no incomplete file under a final name.
+//! The output directory of a build: one build at a time locks it, and files get their final names only when they are complete.
 #![expect(
     clippy::disallowed_methods,
     reason = "writes images and what lies beside them"
@@ -171,8 +171,8 @@ impl OutputFolder {
         sync_folder(&self.path).with_context(|| unwritable(&self.path))
     }
 
-    /// Gives a complete image of another directory its final name here, without copying if both are on one file system. Whoever
-    /// put it there need not have closed it to other users, nor have made its content durable.
+    /// Gives a complete image of another directory its final name here, without copying if both are on one file system. Also restricts
+    /// the image to its owner and makes its content durable, because the other directory may not have done that.
     pub(crate) fn adopt(&self, source: &Path, name: &str) -> Result<()> {
         let path = self.path.join(name);
         let [prefix, suffix] = PARTIAL_NAME;

@@ -30,7 +30,7 @@ pub fn boot(
 
 /// Returns the error that explains why `boot` is not supported.
 pub fn inside() -> Result<()> {
-    Err(Kind::Unsupported.error("booting images needs Linux: a network of its own for the nodes",
+    Err(Kind::Unsupported.error("booting images needs Linux, which gives the nodes a network of their own",
         "run `etcd-image boot` on Linux, or in a Linux virtual machine; the images are the same everywhere",
     ))
 }

@@ -1,4 +1,4 @@
-//! The node's certificates: whether the clients and the other members of etcd accept them.
+//! Checks that the clients and the other members of etcd accept the node's certificates.
 
 use anyhow::Result;
 use rustls_pki_types::CertificateDer;

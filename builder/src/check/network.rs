@@ -1,4 +1,4 @@
-//! The program that gives the node its address, and whether it reads the node's settings.
+//! Checks that a program gives the node its address, and that it reads the node's settings.
 
 use anyhow::Result;
 

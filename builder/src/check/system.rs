@@ -1,4 +1,4 @@
-//! The system of a node under examination, which most checks read.
+//! The root file system of the image that is checked, with the faults found in it so far.
 
 use super::Findings;
 use super::accounts::ImageAccounts;
@@ -6,7 +6,7 @@ use super::tree::Tree;
 use crate::description::NodeDescription;
 use crate::inspect::Layout;
 
-/// The root file system of a finished image, the node that it should become, and the faults that were found.
+/// A finished image, the node that it should become, and the faults that were found.
 pub(super) struct NodeSystem<'a> {
     /// The description of the node.
     pub(super) node: &'a NodeDescription,
@@ -14,7 +14,9 @@ pub(super) struct NodeSystem<'a> {
     pub(super) layout: &'a Layout,
     /// The users and groups of the root file system.
     pub(super) accounts: &'a ImageAccounts,
+    /// The files of the root file system.
     pub(super) root: Tree<'a>,
+    /// The faults and limits that were found.
     pub(super) findings: &'a mut Findings,
 }
 

@@ -18,7 +18,7 @@ use crate::report;
 use crate::run::Job;
 use crate::spec::EtcdSource;
 
-/// Brings another etcd onto the nodes.
+/// Installs the etcd of `--etcd` or `--images` on the running nodes.
 pub(super) fn upgrade(
     options: &UpgradeOptions,
     environment: &Environment,
