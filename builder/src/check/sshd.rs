@@ -1,4 +1,4 @@
-//! Whether sshd starts, reads the node's settings and accepts the owner's keys.
+//! Checks that sshd starts, reads the node's settings and accepts the owner's keys.
 
 use anyhow::Result;
 
@@ -44,8 +44,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
 fn check_settings(config: &SshdConfig, system: &mut NodeSystem<'_>) {
     let node = system.node;
     let says = |keyword: &str, value: &str| config.word(keyword).as_deref() == Some(value);
-    let by_password = !says("PasswordAuthentication", "no");
-    system.expect(!by_password, "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read");
+    system.expect(says("PasswordAuthentication", "no"), "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read");
     system.expect(
         !says("PubkeyAuthentication", "no"),
         "sshd accepts no public keys (PubkeyAuthentication no)",
