@@ -9,10 +9,11 @@ use etcd_image::cli::Args;
 
 use crate::support::source::files;
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 5] = [
     "README.md",
     "CHANGELOG.md",
     "builder/ARCHITECTURE.md",
+    "builder/SETTINGS.md",
     "images/README.md",
 ];
 

@@ -1,5 +1,5 @@
 //! The settings of cluster.toml. These tables are their only source: the parser, the template of `init`, the JSON schema
-//! and the reference in the README are all derived from them.
+//! and `builder/SETTINGS.md` are all derived from them.
 
 use std::array::IntoIter;
 use std::iter::Flatten;

@@ -1,9 +1,9 @@
-//! Tests of what the table of settings generates: the template of `init`, the JSON schema and the README reference.
+//! Tests of what the table of settings generates: the template of `init`, the JSON schema and `builder/SETTINGS.md`.
 
 use super::section::{Given, Setting};
 use super::*;
 
-/// Returns the reference in Markdown, as the README contains it.
+/// Returns the reference in Markdown, as `builder/SETTINGS.md` contains it.
 fn markdown() -> String {
     let row = |setting: &Setting| {
         let default = match setting.given {
@@ -126,9 +126,9 @@ fn init_never_overwrites() {
 }
 
 #[test]
-fn the_readme_has_the_reference_of_today() {
-    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-    let (_, after) = readme
+fn the_document_has_the_reference_of_today() {
+    let document = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/builder/SETTINGS.md"));
+    let (_, after) = document
         .split_once("<!-- settings -->\n")
         .expect("the reference's start");
     let (found, _) = after
@@ -137,7 +137,7 @@ fn the_readme_has_the_reference_of_today() {
     let wanted = markdown();
     assert!(
         found == wanted,
-        "put this between the comments `settings` of README.md:\n{wanted}<!-- end -->"
+        "put this between the comments `settings` of builder/SETTINGS.md:\n{wanted}<!-- end -->"
     );
 }
 
