@@ -1,4 +1,4 @@
-//! Looks after a running cluster, from the operator's machine.
+//! Operates a running cluster from the operator's machine: its state, snapshots, certificates, etcd and members.
 //!
 //! Everything needed is in the state directory, or in the directory `client` beside the images: the addresses, the
 //! administrator's certificate and the host keys ([`Access`]).

@@ -1,4 +1,4 @@
-//! Runs the programs that the image of a node brings, such as `certificates`.
+//! The command lines that run a node's own programs as root, such as `certificates`.
 
 use crate::inspect::NODE_PROGRAMS;
 use crate::shell;

@@ -1,4 +1,4 @@
-//! Brings another etcd onto running nodes over ssh, one member at a time and the leader last, while a majority works.
+//! Installs another etcd on running nodes over ssh, one member at a time and the leader last, while a majority works.
 
 use std::fmt;
 use std::thread;

@@ -1,4 +1,4 @@
-//! Opens the way to the cluster that the options of a command name.
+//! Reads the addresses and keys of the cluster that the options of a command name.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Refuses paths that cannot be what a command works on.
+//! Refuses paths that a command cannot work on, such as a text instead of an image.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The calls that look after a member's database, and those of the cluster's alarms and leader.
+//! The calls that maintain a member's database, and those for the cluster's alarms and leader.
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ pub(super) struct Source {
     pub(super) signer: Option<String>,
     /// The digests of the block maps of this image in the same manifests.
     pub(super) map_digests: Vec<String>,
-    /// The ranges that have a meaning, in ascending order.
+    /// The ranges that are in use, in ascending order.
     pub(super) map: Vec<Range<u64>>,
     /// The file as it was opened; `None` if the image was unpacked from it.
     pub(super) opened: Option<Opened>,

@@ -1,4 +1,4 @@
-//! Cards that lie: forged ones, and one that changes what it returns.
+//! Tests with counterfeit cards, and with one that does not return what was written.
 
 use std::io;
 use std::sync::Arc;

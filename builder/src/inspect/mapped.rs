@@ -1,4 +1,4 @@
-//! The ranges of an image that have a meaning.
+//! The ranges of an image that are in use.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use diskimg::{PartitionTable, Storage};
 /// Ranges begin and end at multiples of this: the largest block size of a card.
 pub(crate) const MAP_BLOCK: u64 = 4096;
 
-/// Returns the ranges of an image that have a meaning, in ascending order: all except free blocks of its file systems. A file
+/// Returns the ranges of an image that are in use, in ascending order: all except free blocks of its file systems. A file
 /// system that cannot be read, such as one that was not unmounted, is used as a whole.
 pub(crate) fn mapped_ranges(image: &Arc<dyn Storage>) -> Vec<Range<u64>> {
     let table = PartitionTable::read(image.as_ref());

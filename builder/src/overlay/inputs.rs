@@ -1,4 +1,4 @@
-//! What the files of a node are made from.
+//! The inputs from which the files of a node are made.
 
 use anyhow::{Context as _, Result};
 

@@ -1,4 +1,4 @@
-//! Block maps: which blocks of an image have a meaning, in the format of bmaptool (version 2.0).
+//! Block maps: which blocks of an image are in use, in the format of bmaptool (version 2.0).
 //!
 //! Format: <https://github.com/yoctoproject/bmaptool>, `src/bmaptool/BmapCreate.py`.
 

@@ -1,4 +1,4 @@
-//! A second run changes nothing, or exactly what it must.
+//! Checks that a second run changes nothing, or exactly what it must.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Checks of fresh certificates and keys by openssl and ssh-keygen.
+//! Tests of fresh certificates and keys: openssl and ssh-keygen check them.
 
 use super::*;
 use checker::{accepts, says};

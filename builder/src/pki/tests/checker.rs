@@ -1,4 +1,4 @@
-//! Checks certificates and keys with openssl and ssh-keygen.
+//! Runs openssl and ssh-keygen for the tests of certificates and keys.
 
 use std::path::Path;
 use std::process::{Command, Output};

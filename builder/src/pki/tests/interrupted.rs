@@ -1,4 +1,4 @@
-//! Runs that are killed between any two of their writes.
+//! Tests of runs that are killed between any two of their writes.
 
 use super::store::StateReader;
 use super::*;

@@ -1,4 +1,4 @@
-//! A change of the CA in the state directory.
+//! Tests of a change of the CA in the state directory.
 
 use super::chain::named;
 use super::own_ca::{OwnCa, P256};

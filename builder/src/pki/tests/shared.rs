@@ -1,4 +1,4 @@
-//! One certificate that all nodes share.
+//! Tests of one certificate that all nodes share.
 
 use super::*;
 use crate::failure::Failure;

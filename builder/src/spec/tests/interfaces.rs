@@ -1,4 +1,4 @@
-//! `[[network.other]]`.
+//! Tests of `[[network.other]]`: mistakes, and the resulting networks of the nodes.
 
 use super::*;
 

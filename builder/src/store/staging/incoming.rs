@@ -1,4 +1,4 @@
-//! Files of a store on their way to a card or to `merge`.
+//! The directory in the cache for files of a store while a command reads them.
 #![expect(clippy::disallowed_methods, reason = "keeps what comes from a store")]
 
 use std::fs::File;
