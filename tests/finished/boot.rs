@@ -2,7 +2,9 @@
 
 use crate::support::broken::{Copy, Sound};
 use crate::support::checker::Disk;
-use crate::support::scene::Scene;
+
+/// The settings of a node that writes to its root.
+const WRITABLE: &str = "[appliance]\nread-only = false\n";
 
 #[test]
 fn a_sound_image_has_no_faults() {
@@ -249,19 +251,14 @@ fn a_module_that_only_an_appliance_needs() {
             "/etc/modprobe.d/own.conf says `install overlay /bin/false`: the kernel would not load overlay, which the node needs",
         ],
     );
-    let scene = Scene::with("raspios-trixie");
-    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
-    Sound::built_in(scene).shows(ban_overlay, &[]);
+    Sound::configured("raspios-trixie", WRITABLE).shows(ban_overlay, &[]);
 }
 
 #[test]
 fn arguments_that_take_the_network_from_the_node() {
-    let scene = Scene::with("raspios-trixie");
-    scene.file(
-        "cluster.toml",
-        "[network]\ngateway = \"none\"\n[[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n",
-    );
-    Sound::built_in(scene).shows(
+    let configuration =
+        "[network]\ngateway = \"none\"\n[[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n";
+    Sound::configured("raspios-trixie", configuration).shows(
         |it| { it.boot_edit("cmdline.txt", " rootwait", " rootwait ip=dhcp ipv6.disable=1 ipv6.x=1"); },
         &[
             "cmdline.txt says `ip=dhcp`: the kernel would set an address, and NetworkManager would leave it unchanged",
@@ -312,9 +309,7 @@ fn mount_the_root_read_only(it: &Copy<'_>) {
 
 #[test]
 fn a_root_that_is_mounted_read_only() {
-    let scene = Scene::with("raspios-trixie");
-    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
-    Sound::built_in(scene).shows(
+    Sound::configured("raspios-trixie", WRITABLE).shows(
         mount_the_root_read_only,
         &["/etc/fstab mounts / with `ro`, but the node writes to it"],
     );
@@ -367,10 +362,8 @@ fn switch_the_radio_off(it: &Copy<'_>) {
 
 #[test]
 fn an_adapter_on_usb_may_replace_the_radio() {
-    let scene = Scene::with("raspios-trixie");
     let wifi = "[network.wifi]\nssid = \"home\"\npassword = \"correct horse\"\ncountry = \"DE\"\n";
-    scene.file("cluster.toml", wifi);
-    Sound::built_in(scene).shows(switch_the_radio_off, &[]);
+    Sound::configured("raspios-trixie", wifi).shows(switch_the_radio_off, &[]);
 }
 
 #[test]

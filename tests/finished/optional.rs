@@ -42,10 +42,8 @@ fn optional_settings_give_images_that_build_and_verify_accept() {
 
 #[test]
 fn variables_of_etcd_are_checked_as_its_file_is() {
-    let scene = Scene::with("raspios-trixie");
-    scene.file("cluster.toml", "[etcd]\nconfig = \"env\"\n");
     let path = "/etc/default/etcd";
-    Sound::built_in(scene).shows(
+    Sound::configured("raspios-trixie", "[etcd]\nconfig = \"env\"\n").shows(
         |it| {
             it.edit(path, "ETCD_NAME='etcd1'", "ETCD_NAME='etcd9'");
             it.edit(path, "ETCD_PEER_KEY_FILE='/etc", "ETCD_PEER_KEY_FILE='/none");

@@ -1,7 +1,6 @@
 //! Checks that `verify` finds units and network settings that do not take effect.
 
 use crate::support::broken::{Copy, Sound};
-use crate::support::scene::Scene;
 
 #[test]
 fn units_that_do_not_start() {
@@ -63,10 +62,8 @@ fn units_of_the_system_that_are_masked() {
             "/etc/systemd/system/systemd-user-sessions.service masks systemd-user-sessions.service",
         ],
     );
-    let scene = Scene::with("raspios-trixie");
     let wifi = "[network.wifi]\nssid = \"home\"\npassword = \"correct horse\"\ncountry = \"DE\"\n";
-    scene.file("cluster.toml", wifi);
-    Sound::built_in(scene).shows(
+    Sound::configured("raspios-trixie", wifi).shows(
         |it| {
             it.link("/etc/systemd/system/wpa_supplicant.service", "/dev/null");
         },

@@ -22,13 +22,14 @@ pub(crate) struct Copy<'s> {
 }
 
 impl Sound {
+    /// Returns the image of a node with the default settings.
     pub(crate) fn of(base: &str) -> Self {
-        Self::built_in(Scene::with(base))
+        Self::configured(base, "")
     }
 
-    /// Builds one node in a scene, which may have a configuration.
-    pub(crate) fn built_in(scene: Scene) -> Self {
-        scene.build(&["--nodes", "1"]);
+    /// Returns the image of a node with this `cluster.toml`.
+    pub(crate) fn configured(base: &str, configuration: &str) -> Self {
+        let scene = Scene::built(base, configuration, &["--nodes", "1"]);
         let disk = Disk::open(&scene.image_path("etcd1"));
         let mut starts = disk.partitions.iter().map(|it| it.start);
         let boot = starts.next().unwrap();
