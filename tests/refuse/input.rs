@@ -4,14 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::support::fixture::{image, junk, packed, poke};
+use crate::support::fixture::{junk, packed, poke};
 use crate::support::refusal::{leaves_nothing, refused};
 use crate::support::scene::Scene;
-
-#[track_caller]
-fn refuses_base(name: &str, things: &[&str]) {
-    refused(&Scene::with(name), &[], 4, things);
-}
 
 #[test]
 fn files_that_are_no_image() {
@@ -67,90 +62,50 @@ fn a_mirror_that_nothing_comes_from() {
     refused(&scene, &options, 2, &["`--mirror`"]);
 }
 
-#[test]
-fn a_base_without_an_ext4_root() {
-    refuses_base(
+const NO_INODES: &[&str] = &["root partition", "inodes needed for new files, 0 free"];
+
+/// Fixtures that a build refuses, and what the error names.
+const BASES: [(&str, &[&str]); 20] = [
+    (
         "raspios-trixie+no-root",
         &["raspios-trixie+no-root.img", "partition 2"],
-    );
+    ),
+    ("raspios-trixie+armhf", &["32-bit", "armhf"]),
+    ("raspios-bookworm+armhf", &["32-bit", "armhf"]),
+    (
+        "raspios-trixie+third-partition",
+        &["the base has a partition 3, whose entry a node needs for its data"],
+    ),
+    ("raspios-trixie+booted", &["booted", "/etc/machine-id"]),
+    ("raspios-bookworm+booted", &["booted", "/etc/machine-id"]),
+    ("raspios-trixie+gpt", &["GPT"]),
+    ("raspios-trixie+dirty-journal", &["journal"]),
+    ("raspios-trixie+orphans", &["orphan"]),
+    ("raspios-trixie+orphan-present", &["orphan"]),
+    ("raspios-trixie+error-state", &["error"]),
+    ("raspios-trixie+unknown-feature", &["0x40000000"]),
+    ("raspios-trixie+no-room", &["root partition", "8192 free"]),
+    ("raspios-trixie+no-inodes", NO_INODES),
+    ("raspios-trixie+fat-full", &["boot partition", "0 free"]),
+    ("raspios-bookworm+fat-full", &["boot partition", "0 free"]),
+    ("raspios-trixie+fat-dirty", &["dirty"]),
+    ("raspios-trixie+fat-dirty-windows", &["dirty"]),
+    ("raspios-trixie+cut", &["partition 2"]),
+    ("raspios-trixie+overlap", &["partitions 1 and 2"]),
+];
+
+#[test]
+fn bases_that_cannot_become_nodes() {
+    for (base, things) in BASES {
+        refused(&Scene::with(base), &[], 4, things);
+    }
 }
 
 #[test]
-fn a_32_bit_base() {
-    refuses_base("raspios-trixie+armhf", &["32-bit", "armhf"]);
-    refuses_base("raspios-bookworm+armhf", &["32-bit", "armhf"]);
-}
-
-#[test]
-fn a_root_on_another_disk() {
-    let said = "cmdline.txt says `root=PARTUUID=0badcafe-02`, which is not partition 2 of the image, its root";
-    refuses_base("raspios-trixie+lost-root", &[said]);
-}
-
-#[test]
-fn a_third_partition_where_the_data_goes() {
-    let said = "the base has a partition 3, whose entry a node needs for its data";
-    refuses_base("raspios-trixie+third-partition", &[said]);
-}
-
-#[test]
-fn a_base_that_has_run() {
-    refuses_base("raspios-trixie+booted", &["booted", "/etc/machine-id"]);
-    refuses_base("raspios-bookworm+booted", &["booted", "/etc/machine-id"]);
-}
-
-#[test]
-fn a_base_with_a_gpt() {
-    refuses_base("raspios-trixie+gpt", &["GPT"]);
-}
-
-#[test]
-fn a_journal_that_waits() {
-    refuses_base("raspios-trixie+dirty-journal", &["journal"]);
-}
-
-#[test]
-fn orphans_that_wait() {
-    refuses_base("raspios-trixie+orphans", &["orphan"]);
-    refuses_base("raspios-trixie+orphan-present", &["orphan"]);
-}
-
-#[test]
-fn a_file_system_in_error() {
-    refuses_base("raspios-trixie+error-state", &["error"]);
-}
-
-#[test]
-fn an_unknown_feature() {
-    refuses_base("raspios-trixie+unknown-feature", &["0x40000000"]);
-}
-
-#[test]
-fn no_room_and_no_inodes() {
-    refuses_base("raspios-trixie+no-room", &["root partition", "8192 free"]);
-    let inodes = "inodes needed for new files, 0 free";
-    refuses_base("raspios-trixie+no-inodes", &["root partition", inodes]);
+fn a_plan_for_a_base_without_inodes() {
     let scene = Scene::with("raspios-trixie+no-inodes");
     let planned = scene.run("plan", &["--nodes", "1"]);
-    planned.refused_naming(4, &["root partition", inodes]);
-}
-
-#[test]
-fn a_full_boot_partition() {
-    refuses_base("raspios-trixie+fat-full", &["boot partition", "0 free"]);
-    refuses_base("raspios-bookworm+fat-full", &["boot partition", "0 free"]);
-}
-
-#[test]
-fn a_dirty_boot_partition() {
-    refuses_base("raspios-trixie+fat-dirty", &["dirty"]);
-    refuses_base("raspios-trixie+fat-dirty-windows", &["dirty"]);
-}
-
-#[test]
-fn a_broken_partition_table() {
-    refuses_base("raspios-trixie+cut", &["partition 2"]);
-    refuses_base("raspios-trixie+overlap", &["partitions 1 and 2"]);
+    planned.refused_naming(4, NO_INODES);
 }
 
 #[test]
@@ -271,8 +226,8 @@ fn a_state_folder_without_its_authority() {
 
 #[test]
 fn a_state_folder_with_a_foreign_authority() {
-    let (scene, other) = (with_state(), Scene::with("raspios-trixie"));
-    other.build(&["--nodes", "1"]);
+    let other = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
+    let scene = with_state();
     for file in ["ca.crt", "ca.key"] {
         fs::copy(
             other.at("etcd-cluster").join(file),
@@ -351,9 +306,4 @@ fn a_refusal_leaves_the_old_images() {
         .run("build", &["--nodes", "3"])
         .refused_naming(4, &["base.img"]);
     assert_eq!(scene.snapshot("images"), before);
-}
-
-#[test]
-fn the_fixture_itself_is_fine() {
-    Scene::on(&image("raspios-trixie")).build(&["--nodes", "3"]);
 }
