@@ -215,37 +215,30 @@ mod tests {
         ] {
             assert_eq!(config_line(line), Ok(()));
         }
-        for (line, wanted) in [
+        for line in ["include extra.txt", "=1", "# comment"] {
+            let wanted =
+                format!("`{line}` is not a line of config.txt such as \"dtoverlay=rpi-poe\"");
+            assert_eq!(config_line(line), Err(wanted));
+        }
+        for (line, why) in [
             (
                 "[pi4]",
-                "`[pi4]` is a filter: lines for one board belong in a file of firmware/",
+                " is a filter: lines for one board belong in a file of firmware/",
             ),
             (
                 "kernel=mine.img",
-                "`kernel=mine.img`: the base decides what boots, so `kernel` cannot be set",
-            ),
-            (
-                "include extra.txt",
-                "`include extra.txt` is not a line of config.txt such as \"dtoverlay=rpi-poe\"",
+                ": the base decides what boots, so `kernel` cannot be set",
             ),
             (
                 "include=extra.txt",
-                "`include=extra.txt`: name the lines of that file themselves",
+                ": name the lines of that file themselves",
             ),
             (
                 "dtparam=watchdog=off",
-                "`dtparam=watchdog=off`: set `watchdog = 0` in [appliance] instead",
-            ),
-            (
-                "=1",
-                "`=1` is not a line of config.txt such as \"dtoverlay=rpi-poe\"",
-            ),
-            (
-                "# comment",
-                "`# comment` is not a line of config.txt such as \"dtoverlay=rpi-poe\"",
+                ": set `watchdog = 0` in [appliance] instead",
             ),
         ] {
-            assert_eq!(config_line(line), Err(wanted.to_owned()));
+            assert_eq!(config_line(line), Err(format!("`{line}`{why}")));
         }
     }
 
@@ -262,53 +255,34 @@ mod tests {
         ] {
             assert_eq!(argument(text), Ok(()));
         }
-        for (text, wanted) in [
-            (
-                "root=/dev/sda2",
-                "`root=/dev/sda2`: a node relies on its own `root`, which cannot be set",
-            ),
-            (
-                "rw",
-                "`rw`: a node relies on its own `rw`, which cannot be set",
-            ),
-            (
-                "systemd.hostname=pi",
-                "`systemd.hostname=pi`: a node relies on its own `systemd.hostname`, which cannot be set",
-            ),
-            (
-                "net.ifnames=1",
-                "`net.ifnames=1`: a node relies on its own `net.ifnames`, which cannot be set",
-            ),
-            (
-                "break",
-                "`break`: a node relies on its own `break`, which cannot be set",
-            ),
-            (
-                "S",
-                "`S`: the boot would end in a rescue shell instead of the node's programs",
-            ),
-            (
-                "-b",
-                "`-b`: the boot would end in a rescue shell instead of the node's programs",
-            ),
-            (
-                "module_blacklist=dummy,sdhci-iproc",
-                "`module_blacklist=dummy,sdhci-iproc`: a node needs the module sdhci-iproc, which would not be loaded",
-            ),
-            (
-                "quiet splash",
-                "`quiet splash` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
-            ),
-            (
-                "",
-                "`` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
-            ),
-            (
-                "--",
-                "`--` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
-            ),
+        let refused = |text: &str, why: &str| {
+            assert_eq!(argument(text), Err(format!("`{text}`{why}")));
+        };
+        for (text, name) in [
+            ("root=/dev/sda2", "root"),
+            ("rw", "rw"),
+            ("systemd.hostname=pi", "systemd.hostname"),
+            ("net.ifnames=1", "net.ifnames"),
+            ("break", "break"),
         ] {
-            assert_eq!(argument(text), Err(wanted.to_owned()));
+            let why = format!(": a node relies on its own `{name}`, which cannot be set");
+            refused(text, &why);
+        }
+        for text in ["S", "-b"] {
+            refused(
+                text,
+                ": the boot would end in a rescue shell instead of the node's programs",
+            );
+        }
+        refused(
+            "module_blacklist=dummy,sdhci-iproc",
+            ": a node needs the module sdhci-iproc, which would not be loaded",
+        );
+        for text in ["quiet splash", "", "--"] {
+            refused(
+                text,
+                " is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
+            );
         }
     }
 
