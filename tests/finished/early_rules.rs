@@ -39,6 +39,16 @@ fn append(it: &Copy<'_>, path: &str, line: &str) {
     it.write(path, &format!("{}{line}\n", it.root_text(path)));
 }
 
+fn edit(it: &Copy<'_>, path: &str, old: &str, new: &str) {
+    it.edit(path, old, new);
+}
+
+/// Adds an argument of the kernel.
+fn argument(it: &Copy<'_>, argument: &str) {
+    let new = format!(" rootwait {argument}");
+    it.boot_edit("cmdline.txt", " rootwait", &new);
+}
+
 /// Changes the profile, which only root may read.
 fn profile(it: &Copy<'_>, old: &str, new: &str) {
     it.edit(PROFILE, old, new).inode(PROFILE, "mode", "0100600");
@@ -72,16 +82,12 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         name: "a [[file]] below /var/run",
-        breaking: |it| {
-            it.edit(DESCRIPTION, SYSCTL, "/var/run/motd");
-        },
+        breaking: |it| edit(it, DESCRIPTION, SYSCTL, "/var/run/motd"),
         faults: &["/var/run/motd is in /run, whose content a running system does not keep"],
     },
     Mistake {
         name: "a [[file]] below /var/lock",
-        breaking: |it| {
-            it.edit(DESCRIPTION, SYSCTL, "/var/lock/motd");
-        },
+        breaking: |it| edit(it, DESCRIPTION, SYSCTL, "/var/lock/motd"),
         faults: &["/var/lock/motd is in /run, whose content a running system does not keep"],
     },
     Mistake {
@@ -178,13 +184,7 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         name: "a base that Imager has customized",
-        breaking: |it| {
-            it.boot_edit(
-                "cmdline.txt",
-                " rootwait",
-                " rootwait systemd.run=/boot/firstrun.sh",
-            );
-        },
+        breaking: |it| argument(it, "systemd.run=/boot/firstrun.sh"),
         faults: &[
             "cmdline.txt says `systemd.run=/boot/firstrun.sh`: the boot would run that instead of the node's programs",
         ],
@@ -237,66 +237,8 @@ const MISTAKES: &[Mistake] = &[
         faults: &["sshd accepts no line of /home/pi/.ssh/authorized_keys"],
     },
     Mistake {
-        name: "an interface that nothing creates",
-        breaking: |it| profile(it, "interface-name=eth0", "interface-name=br0"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface br0, which nothing creates on the node",
-        ],
-    },
-    Mistake {
-        name: "a reserved address",
-        breaking: |it| profile(it, "address1=192.168.0.50", "address1=240.0.0.5"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address 240.0.0.5, which no host can have",
-        ],
-    },
-    Mistake {
-        name: "an address of the unknown network 0.0.0.0/8",
-        breaking: |it| profile(it, "address1=192.168.0.50", "address1=0.0.0.5"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address 0.0.0.5, which no host can have",
-        ],
-    },
-    Mistake {
-        name: "an IPv4 address in the form of IPv6",
-        breaking: |it| profile(it, "address1=192.168.0.50", "address1=::ffff:192.168.0.50"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address ::ffff:192.168.0.50, which no host can have",
-        ],
-    },
-    Mistake {
-        name: "a name server that no host can be",
-        breaking: |it| profile(it, "dns=1.1.1.1", "dns=0.0.0.0"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the name server 0.0.0.0, which no host can have",
-        ],
-    },
-    Mistake {
-        name: "a VLAN that nothing creates",
-        breaking: |it| profile(it, "interface-name=eth0", "interface-name=eth0.100"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface eth0.100, which nothing creates on the node",
-        ],
-    },
-    Mistake {
-        name: "a bond that nothing creates",
-        breaking: |it| profile(it, "interface-name=eth0", "interface-name=bond0"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface bond0, which nothing creates on the node",
-        ],
-    },
-    Mistake {
-        name: "a tunnel that nothing creates",
-        breaking: |it| profile(it, "interface-name=eth0", "interface-name=wg0"),
-        faults: &[
-            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface wg0, which nothing creates on the node",
-        ],
-    },
-    Mistake {
         name: "a name that programs take for an address",
-        breaking: |it| {
-            it.edit(DESCRIPTION, "\"node\": \"etcd1\"", "\"node\": \"0x1\"");
-        },
+        breaking: |it| edit(it, DESCRIPTION, "\"node\": \"etcd1\"", "\"node\": \"0x1\""),
         faults: &[
             "no node can be called `0x1`",
             "/etc/hostname is not that of node 0x1",
@@ -320,40 +262,24 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         name: "a password hash that is cut short",
-        breaking: |it| {
-            it.edit("/etc/shadow", "\npi:*:", "\npi:$6$salt$short:");
-        },
+        breaking: |it| edit(it, "/etc/shadow", "\npi:*:", "\npi:$6$salt$short:"),
         faults: &["the password of user `pi` is not a hash that crypt(3) accepts (/etc/shadow)"],
     },
     Mistake {
         name: "a hash of yescrypt that is cut short",
-        breaking: |it| {
-            it.edit("/etc/shadow", "\npi:*:", "\npi:$y$j9T$salt$short:");
-        },
+        breaking: |it| edit(it, "/etc/shadow", "\npi:*:", "\npi:$y$j9T$salt$short:"),
         faults: &["the password of user `pi` is not a hash that crypt(3) accepts (/etc/shadow)"],
     },
     Mistake {
         name: "a country that does not exist",
-        breaking: |it| {
-            it.boot_edit(
-                "cmdline.txt",
-                " rootwait",
-                " rootwait cfg80211.ieee80211_regdom=UK",
-            );
-        },
+        breaking: |it| argument(it, "cfg80211.ieee80211_regdom=UK"),
         faults: &[
             "cmdline.txt sets the Wi-Fi country to `UK`, which does not exist: the radio stays off",
         ],
     },
     Mistake {
         name: "a placeholder instead of a country",
-        breaking: |it| {
-            it.boot_edit(
-                "cmdline.txt",
-                " rootwait",
-                " rootwait cfg80211.ieee80211_regdom=XX",
-            );
-        },
+        breaking: |it| argument(it, "cfg80211.ieee80211_regdom=XX"),
         faults: &[
             "cmdline.txt sets the Wi-Fi country to `XX`, which does not exist: the radio stays off",
         ],
@@ -385,4 +311,25 @@ fn the_last_check_finds_what_the_early_rules_refuse() {
         })
         .collect();
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn the_last_check_finds_a_network_that_early_rules_refuse() {
+    let sound = Sound::of("raspios-trixie");
+    for name in ["br0", "eth0.100", "bond0", "wg0"] {
+        let new = format!("interface-name={name}");
+        let fault =
+            format!("{PROFILE} is for the interface {name}, which nothing creates on the node");
+        sound.shows(|it| profile(it, "interface-name=eth0", &new), &[&fault]);
+    }
+    for (key, old, new, what) in [
+        ("address1", "192.168.0.50", "240.0.0.5", "address"),
+        ("address1", "192.168.0.50", "0.0.0.5", "address"),
+        ("address1", "192.168.0.50", "::ffff:192.168.0.50", "address"),
+        ("dns", "1.1.1.1", "0.0.0.0", "name server"),
+    ] {
+        let [before, after] = [old, new].map(|value| format!("{key}={value}"));
+        let fault = format!("{PROFILE} gives the node the {what} {new}, which no host can have");
+        sound.shows(|it| profile(it, &before, &after), &[&fault]);
+    }
 }
