@@ -2,19 +2,11 @@
 
 use std::thread;
 
-use super::scene::http::{Reply, Server};
-use super::scene::{Notes, Scene, failure, image, recipe, sha256, xz};
+use super::download::{answer, serving_image};
+use super::scene::{Notes, Scene, failure, image, sha256, xz};
 use crate::failure::Kind;
 use crate::fetch::cache::Cache;
 use crate::progress::Silent;
-
-fn serving() -> (Scene, Server, crate::recipe::Recipe) {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let server = Server::start(move |request, _| Reply::file(request, &body, "\"1\""));
-    let recipe = recipe(server.url("/a.img.xz"), &packed, &image());
-    (Scene::new(), server, recipe)
-}
 
 /// Changes one byte and the modification time, but not the size.
 fn damage(path: &std::path::Path) {
@@ -26,7 +18,7 @@ fn damage(path: &std::path::Path) {
 
 #[test]
 fn touched_image_is_hashed_again_and_kept() {
-    let (scene, server, recipe) = serving();
+    let (scene, server, recipe) = serving_image(answer);
     let path = scene.base(&recipe).unwrap().path().to_owned();
     thread::sleep(std::time::Duration::from_millis(20));
     fs_err::write(&path, image()).unwrap();
@@ -36,7 +28,7 @@ fn touched_image_is_hashed_again_and_kept() {
 
 #[test]
 fn damaged_image_is_fetched_anew() {
-    let (scene, server, recipe) = serving();
+    let (scene, server, recipe) = serving_image(answer);
     let path = scene.base(&recipe).unwrap().path().to_owned();
     damage(&path);
     scene.base(&recipe).unwrap();
@@ -46,7 +38,7 @@ fn damaged_image_is_fetched_anew() {
 
 #[test]
 fn damaged_image_offline_is_an_error() {
-    let (mut scene, _server, recipe) = serving();
+    let (mut scene, _server, recipe) = serving_image(answer);
     damage(scene.base(&recipe).unwrap().path());
     scene.offline = true;
     let (kind, text) = failure(scene.base(&recipe));
@@ -59,7 +51,7 @@ fn damaged_image_offline_is_an_error() {
 
 #[test]
 fn sound_image_offline_is_used() {
-    let (mut scene, server, recipe) = serving();
+    let (mut scene, server, recipe) = serving_image(answer);
     scene.base(&recipe).unwrap();
     scene.offline = true;
     scene.base(&recipe).unwrap();
@@ -68,7 +60,7 @@ fn sound_image_offline_is_used() {
 
 #[test]
 fn image_without_a_record_is_fetched_anew() {
-    let (scene, server, recipe) = serving();
+    let (scene, server, recipe) = serving_image(answer);
     scene.base(&recipe).unwrap();
     scene
         .cached(".toml")
@@ -80,7 +72,7 @@ fn image_without_a_record_is_fetched_anew() {
 
 #[test]
 fn two_builds_share_one_download() {
-    let (scene, server, recipe) = serving();
+    let (scene, server, recipe) = serving_image(answer);
     let notes = Notes::default();
     let paths: Vec<_> = thread::scope(|scope| {
         let builds: Vec<_> = (0..4)

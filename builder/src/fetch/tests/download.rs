@@ -5,24 +5,37 @@ use std::time::Duration;
 use super::scene::http::{Reply, Request, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
+use crate::recipe::Recipe;
 
 /// Returns a scene, a server, and the recipe of the image it serves.
 pub(super) fn serving(
     packed: &[u8],
     handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
-) -> (Scene, Server, crate::recipe::Recipe) {
+) -> (Scene, Server, Recipe) {
     let server = Server::start(handler);
     let recipe = recipe(server.url("/a.img.xz"), packed, &image());
     (Scene::new(), server, recipe)
 }
 
-#[test]
-fn brings_verifies_unpacks_and_remembers() {
+/// Returns a scene, a server whose handler gets the packed image, and the recipe of the image.
+pub(super) fn serving_image(
+    handler: impl Fn(&[u8], &Request, usize) -> Reply + Send + Sync + 'static,
+) -> (Scene, Server, Recipe) {
     let packed = xz(&image());
     let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, _| {
-        Reply::file(request, &body, "\"1\"")
-    });
+    serving(&packed, move |request, number| {
+        handler(&body, request, number)
+    })
+}
+
+/// Answers with what is requested of the packed image.
+pub(super) fn answer(body: &[u8], request: &Request, _: usize) -> Reply {
+    Reply::file(request, body, "\"1\"")
+}
+
+#[test]
+fn brings_verifies_unpacks_and_remembers() {
+    let (scene, server, recipe) = serving_image(answer);
     for _ in 0..2 {
         let verified = scene.base(&recipe).unwrap();
         assert_eq!(verified.raw_sha256(), sha256(&image()));
@@ -44,29 +57,24 @@ fn brings_verifies_unpacks_and_remembers() {
 
 #[test]
 fn goes_on_after_each_drop() {
-    let packed = xz(&image());
-    let body = packed.clone();
     // There are far more drops than attempts: each brings enough bytes not to count as failed.
-    let (scene, server, recipe) = serving(&packed, move |request, _| {
-        Reply::file(request, &body, "\"1\"").drop_after(2000)
+    let (scene, server, recipe) = serving_image(|body, request, number| {
+        answer(body, request, number).drop_after(2000)
     });
     scene.base(&recipe).unwrap();
     let requests = server.requests();
-    assert_eq!(requests.len(), packed.len().div_ceil(2000));
+    assert_eq!(requests.len(), xz(&image()).len().div_ceil(2000));
     assert_eq!(requests[1].from, Some(2000));
     assert_eq!(requests[1].if_range.as_deref(), Some("\"1\""));
 }
 
 #[test]
 fn stalled_connection_counts_as_dropped() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| {
-        let reply = Reply::file(request, &body, "\"1\"");
-        if number == 0 {
-            reply.stall_after(3000, Duration::from_mins(1))
-        } else {
-            reply
+    let (scene, server, recipe) = serving_image(|body, request, number| {
+        let reply = answer(body, request, number);
+        match number {
+            0 => reply.stall_after(3000, Duration::from_mins(1)),
+            _ => reply,
         }
     });
     scene.base(&recipe).unwrap();
@@ -75,10 +83,8 @@ fn stalled_connection_counts_as_dropped() {
 
 #[test]
 fn slow_but_steady_is_no_stall() {
-    let packed = xz(&image());
-    let (body, piece) = (packed.clone(), packed.len() / 30);
-    let (scene, server, recipe) = serving(&packed, move |request, _| {
-        Reply::file(request, &body, "\"1\"").drip(piece, Duration::from_millis(100))
+    let (scene, server, recipe) = serving_image(|body, request, number| {
+        answer(body, request, number).drip(body.len() / 30, Duration::from_millis(100))
     });
     // The download takes longer in all than the limit for one silence.
     scene.base(&recipe).unwrap();
@@ -98,15 +104,9 @@ fn redirect_loop_is_final() {
 
 #[test]
 fn server_without_ranges_is_read_from_the_start() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |_, number| {
-        let reply = Reply::whole(&body);
-        if number == 0 {
-            reply.drop_after(3000)
-        } else {
-            reply
-        }
+    let (scene, server, recipe) = serving_image(|body, _, number| match number {
+        0 => Reply::whole(body).drop_after(3000),
+        _ => Reply::whole(body),
     });
     scene.base(&recipe).unwrap();
     assert_eq!(server.requests().len(), 2);
@@ -114,11 +114,9 @@ fn server_without_ranges_is_read_from_the_start() {
 
 #[test]
 fn file_replaced_midway_is_read_from_the_start() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+    let (scene, server, recipe) = serving_image(|body, request, number| match number {
         0 => Reply::file(request, &vec![7; body.len()], "\"old\"").drop_after(3000),
-        _ => Reply::file(request, &body, "\"new\""),
+        _ => Reply::file(request, body, "\"new\""),
     });
     scene.base(&recipe).unwrap();
     assert_eq!(server.requests()[1].if_range.as_deref(), Some("\"old\""));
@@ -126,11 +124,9 @@ fn file_replaced_midway_is_read_from_the_start() {
 
 #[test]
 fn file_replaced_behind_the_same_validator_is_noticed() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+    let (scene, server, recipe) = serving_image(|body, request, number| match number {
         0 => Reply::file(request, &vec![7; body.len()], "\"1\"").drop_after(3000),
-        _ => Reply::file(request, &body, "\"1\""),
+        _ => Reply::file(request, body, "\"1\""),
     });
     scene.base(&recipe).unwrap();
     let asked: Vec<_> = server
@@ -147,16 +143,14 @@ fn file_replaced_behind_the_same_validator_is_noticed() {
 
 #[test]
 fn five_hundred_is_tried_again_and_given_up() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+    let (scene, server, recipe) = serving_image(|body, request, number| match number {
         0 | 1 => Reply::status("500 Internal Server Error"),
-        _ => Reply::file(request, &body, "\"1\""),
+        _ => answer(body, request, number),
     });
     scene.base(&recipe).unwrap();
     assert_eq!(server.requests().len(), 3);
 
-    let (scene, server, recipe) = serving(&packed, |_, _| Reply::status("503 Service Unavailable"));
+    let (scene, server, recipe) = serving_image(|_, _, _| Reply::status("503 Service Unavailable"));
     let (kind, text) = failure(scene.base(&recipe));
     assert_eq!(kind, Kind::Storage);
     let expected = format!(
@@ -195,11 +189,9 @@ fn a_server_that_does_not_listen_is_given_up() {
 
 #[test]
 fn redirects_are_followed() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, _| match request.path.as_str() {
+    let (scene, server, recipe) = serving_image(|body, request, _| match request.path.as_str() {
         "/a.img.xz" => Reply::status("302 Found").header("Location", "/b"),
-        _ => Reply::file(request, &body, "\"1\""),
+        _ => answer(body, request, 0),
     });
     scene.base(&recipe).unwrap();
     assert_eq!(server.requests()[1].path, "/b");
@@ -226,11 +218,10 @@ fn wrong_length_announced_is_final() {
 
 #[test]
 fn length_announced_but_not_kept_is_a_drop() {
-    let packed = xz(&image());
-    let short = packed[..packed.len() - 5].to_vec();
-    let length = packed.len().to_string();
-    let (scene, server, recipe) = serving(&packed, move |request, _| match request.from {
-        None => Reply::whole(&short).header("Content-Length", &length),
+    let (scene, server, recipe) = serving_image(|body, request, _| match request.from {
+        None => {
+            Reply::whole(&body[..body.len() - 5]).header("Content-Length", &body.len().to_string())
+        }
         Some(_) => Reply::status("500 Internal Server Error"),
     });
     let (kind, text) = failure(scene.base(&recipe));
@@ -243,10 +234,8 @@ fn length_announced_but_not_kept_is_a_drop() {
 
 #[test]
 fn padded_download_without_a_length_is_refused() {
-    let packed = xz(&image());
-    let body = [&packed[..], &[0; 100]].concat();
-    let (scene, _server, recipe) = serving(&packed, move |_, _| {
-        Reply::whole(&body).header("Content-Length", "")
+    let (scene, _server, recipe) = serving_image(|body, _, _| {
+        Reply::whole(&[body, &[0; 100]].concat()).header("Content-Length", "")
     });
     // An empty Content-Length counts as absent: the body ends with the connection.
     let (kind, _) = failure(scene.base(&recipe));
@@ -276,11 +265,7 @@ fn another_digest_shows_both() {
 
 #[test]
 fn raw_promises_are_checked_after_unpacking() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, _server, recipe) = serving(&packed, move |request, _| {
-        Reply::file(request, &body, "\"1\"")
-    });
+    let (scene, _server, recipe) = serving_image(answer);
     let wrong_digest = but(recipe.clone(), |it| it.raw_sha256 = Some("0".repeat(64)));
     let (kind, text) = failure(scene.base(&wrong_digest));
     assert_eq!(kind, Kind::Verification);
@@ -316,12 +301,10 @@ fn pinned_but_damaged_xz_is_refused() {
 
 #[test]
 fn killed_run_is_continued_by_the_next() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
-        0 => Reply::file(request, &body, "\"1\"").drop_after(3000),
+    let (scene, server, recipe) = serving_image(|body, request, number| match number {
+        0 => answer(body, request, number).drop_after(3000),
         1 | 2 => Reply::status("500 Internal Server Error"),
-        _ => Reply::file(request, &body, "\"1\""),
+        _ => answer(body, request, number),
     });
     failure(scene.base(&recipe));
     scene.base(&recipe).unwrap();
@@ -355,10 +338,7 @@ fn foreign_bytes_in_the_partial_file_cost_a_second_download() {
         vec![7; packed.len()],
         vec![7; packed.len() + 100],
     ] {
-        let body = packed.clone();
-        let (scene, _server, recipe) = serving(&packed, move |request, _| {
-            Reply::file(request, &body, "\"1\"")
-        });
+        let (scene, _server, recipe) = serving_image(answer);
         fs_err::create_dir_all(&scene.cache).unwrap();
         fs_err::write(scene.cache.join(format!("{}.part", sha256(&packed))), &junk).unwrap();
         scene.base(&recipe).unwrap();
@@ -367,9 +347,7 @@ fn foreign_bytes_in_the_partial_file_cost_a_second_download() {
 
 #[test]
 fn offline_with_an_empty_cache_says_so() {
-    let packed = xz(&image());
-    let (mut scene, server, recipe) =
-        serving(&packed, |_, _| Reply::status("500 Internal Server Error"));
+    let (mut scene, server, recipe) = serving_image(answer);
     scene.offline = true;
     let (kind, text) = failure(scene.base(&recipe));
     assert_eq!(kind, Kind::Storage);

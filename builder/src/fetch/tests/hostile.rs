@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::super::http::is_downgrade;
-use super::download::serving;
+use super::download::{answer, serving, serving_image};
 use super::scene::http::Reply;
 use super::scene::{but, failure, image, sha256, xz};
 use crate::failure::{Kind, explain};
@@ -14,10 +14,8 @@ const PAGE: &[u8] = b"<html><title>Welcome to the hotel</title></html>";
 
 #[test]
 fn a_server_that_drips_is_given_up() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (mut scene, server, recipe) = serving(&packed, move |request, _| {
-        Reply::file(request, &body, "\"1\"").drip(1, Duration::from_millis(5))
+    let (mut scene, server, recipe) = serving_image(|body, request, number| {
+        answer(body, request, number).drip(1, Duration::from_millis(5))
     });
     scene.headway_interval = Duration::from_millis(50);
     let (kind, text) = failure(scene.base(&recipe));
@@ -56,10 +54,9 @@ fn the_page_of_a_portal_is_no_image() {
 #[test]
 fn a_file_that_changes_its_length_between_ranges_is_final() {
     let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
-        0 => Reply::file(request, &body, "\"1\"").drop_after(3000),
-        _ => Reply::file(request, &[&body[..], b"more"].concat(), "\"1\""),
+    let (scene, server, recipe) = serving_image(|body, request, number| match number {
+        0 => answer(body, request, number).drop_after(3000),
+        _ => answer(&[body, b"more"].concat(), request, number),
     });
     let (kind, text) = failure(scene.base(&recipe));
     assert_eq!((kind, server.requests().len()), (Kind::Verification, 2));
@@ -73,10 +70,8 @@ fn a_file_that_changes_its_length_between_ranges_is_final() {
 
 #[test]
 fn another_range_than_requested_is_read_from_the_start() {
-    let packed = xz(&image());
-    let body = packed.clone();
-    let (scene, server, recipe) = serving(&packed, move |request, number| {
-        let reply = Reply::file(request, &body, "\"1\"");
+    let (scene, server, recipe) = serving_image(|body, request, number| {
+        let reply = answer(body, request, number);
         match number {
             0 => reply.drop_after(3000),
             1 => reply.header("Content-Range", &format!("bytes 5-9/{}", body.len())),

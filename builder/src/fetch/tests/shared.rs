@@ -4,8 +4,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::scene::http::{Reply, Server};
-use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
+use super::download::{answer, serving_image};
+use super::scene::http::Server;
+use super::scene::{Scene, but, failure, image, sha256, xz};
 use crate::digest::Digested;
 use crate::failure::Kind;
 use crate::fetch::record::{FileState, Record};
@@ -14,17 +15,12 @@ use crate::recipe::Recipe;
 
 /// Fetches an image, and returns the server that has it.
 fn fetched(pins_raw: bool) -> (Scene, Server, Recipe) {
-    let packed = xz(&image());
-    let recipe_of = |url| recipe(url, &packed, &image());
-    let body = packed.clone();
-    let server = Server::start(move |request, _| Reply::file(request, &body, "\"1\""));
-    let mut recipe = recipe_of(server.url("/a.img.xz"));
+    let (scene, server, mut recipe) = serving_image(answer);
     if !pins_raw {
         recipe = but(recipe, |download| {
             (download.raw_sha256, download.raw_size) = (None, None);
         });
     }
-    let scene = Scene::new();
     scene.base(&recipe).unwrap();
     (scene, server, recipe)
 }
