@@ -38,81 +38,74 @@ fn an_account_that_cannot_log_in() {
     );
 }
 
-/// Settings at the start of `sshd_config`, and the fault that each one causes, if any.
-const SETTINGS: &[(&str, &str)] = &[
+/// Settings at the start of `sshd_config` with which the owner can log in.
+const ACCEPTED: [&str; 8] = [
+    "HostKey /etc/ssh/other",
+    "UsePAM no",
+    "Port 2222\nPort 22",
+    "ListenAddress 127.0.0.1\nListenAddress [::]:22",
+    "AllowUsers pi@10.0.0.*",
+    "AllowUsers p*",
+    "PubkeyAcceptedAlgorithms +ssh-rsa",
+    "Match User other\nPubkeyAuthentication no\nMatch all",
+];
+
+/// Settings at the start of `sshd_config`, and the fault that each one causes.
+const REFUSED: [(&str, &str); 15] = [
     (
         "PubkeyAuthentication no",
-        "sshd accepts no public keys (PubkeyAuthentication no)",
-    ),
-    (
-        "AuthorizedKeysFile /etc/keys/%u",
-        "sshd does not find the owner's keys: it reads /etc/keys/pi (AuthorizedKeysFile)",
-    ),
-    (
-        "AllowUsers admin root",
-        "sshd refuses user `pi` (AllowUsers)",
-    ),
-    ("DenyUsers p?", "sshd refuses user `pi` (DenyUsers)"),
-    (
-        "AllowGroups wheel",
-        "sshd refuses the groups of user `pi` (AllowGroups)",
-    ),
-    (
-        "DenyGroups=adm",
-        "sshd refuses a group of user `pi` (DenyGroups)",
-    ),
-    (
-        "AuthenticationMethods publickey,password",
-        "sshd asks for more than a public key (AuthenticationMethods)",
-    ),
-    (
-        "PubkeyAcceptedAlgorithms ecdsa-*,rsa-*",
-        "sshd accepts no keys of the kind ssh-ed25519 (PubkeyAcceptedAlgorithms)",
-    ),
-    ("HostKey /etc/ssh/other", ""),
-    ("UsePAM no", ""),
-    (
-        "Port 2222",
-        "sshd listens on port 2222, which the node's firewall closes (`[appliance] ports`)",
-    ),
-    ("Port 2222\nPort 22", ""),
-    (
-        "ListenAddress 127.0.0.1:22",
-        "sshd listens for the node itself only (ListenAddress)",
-    ),
-    (
-        "ListenAddress 192.168.0.50",
-        "sshd starts before the node has 192.168.0.50, and ends (ListenAddress): \
-         remove the line, or let ssh.service start after network-online.target",
-    ),
-    ("ListenAddress 127.0.0.1\nListenAddress [::]:22", ""),
-    (
-        "RevokedKeys /etc/ssh/revoked",
-        "sshd reads /etc/ssh/revoked, which does not exist (RevokedKeys)",
+        "accepts no public keys (PubkeyAuthentication no)",
     ),
     (
         "Match user pi\nPubkeyAuthentication no\nMatch all",
-        "sshd accepts no public keys (PubkeyAuthentication no)",
+        "accepts no public keys (PubkeyAuthentication no)",
     ),
     (
         "Match User=pi\nPubkeyAuthentication no\nMatch all",
-        "sshd accepts no public keys (PubkeyAuthentication no)",
+        "accepts no public keys (PubkeyAuthentication no)",
     ),
     (
-        "NoSuchKey yes",
-        "sshd does not start with `NoSuchKey yes` in /etc/ssh/sshd_config: there is no such keyword",
+        "AuthorizedKeysFile /etc/keys/%u",
+        "does not find the owner's keys: it reads /etc/keys/pi (AuthorizedKeysFile)",
+    ),
+    ("AllowUsers admin root", "refuses user `pi` (AllowUsers)"),
+    ("DenyUsers p?", "refuses user `pi` (DenyUsers)"),
+    (
+        "AllowGroups wheel",
+        "refuses the groups of user `pi` (AllowGroups)",
     ),
     (
-        "PermitTTY true",
-        "sshd does not start with `PermitTTY true` in /etc/ssh/sshd_config: it must be yes or no",
+        "DenyGroups=adm",
+        "refuses a group of user `pi` (DenyGroups)",
     ),
     (
-        "Match User other\nPrintMotd no\nMatch all",
-        "sshd does not start with `PrintMotd no` in /etc/ssh/sshd_config: it is not allowed in a Match block",
+        "AuthenticationMethods publickey,password",
+        "asks for more than a public key (AuthenticationMethods)",
+    ),
+    (
+        "PubkeyAcceptedAlgorithms ecdsa-*,rsa-*",
+        "accepts no keys of the kind ssh-ed25519 (PubkeyAcceptedAlgorithms)",
+    ),
+    (
+        "Port 2222",
+        "listens on port 2222, which the node's firewall closes (`[appliance] ports`)",
+    ),
+    (
+        "ListenAddress 127.0.0.1:22",
+        "listens for the node itself only (ListenAddress)",
+    ),
+    (
+        "ListenAddress 192.168.0.50",
+        "starts before the node has 192.168.0.50, and ends (ListenAddress): \
+         remove the line, or let ssh.service start after network-online.target",
+    ),
+    (
+        "RevokedKeys /etc/ssh/revoked",
+        "reads /etc/ssh/revoked, which does not exist (RevokedKeys)",
     ),
     (
         "PasswordAuthentication yes",
-        "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read",
+        "accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read",
     ),
 ];
 
@@ -120,30 +113,31 @@ const SETTINGS: &[(&str, &str)] = &[
 fn settings_of_sshd_that_refuse_the_owner() {
     let sound = Sound::of("raspios-trixie");
     let config = "/etc/ssh/sshd_config";
-    for (line, fault) in SETTINGS {
-        let faults: Vec<_> = Some(*fault)
-            .into_iter()
-            .filter(|it| !it.is_empty())
-            .collect();
+    let shows = |lines: &str, faults: &[&str]| {
         sound.shows(
             |it| {
-                it.prepend(config, line);
+                it.prepend(config, lines);
             },
-            &faults,
+            faults,
         );
+    };
+    for lines in ACCEPTED {
+        shows(lines, &[]);
     }
-    for line in [
-        "AllowUsers pi@10.0.0.*",
-        "AllowUsers p*",
-        "PubkeyAcceptedAlgorithms +ssh-rsa",
-        "Match User other\nPubkeyAuthentication no\nMatch all",
+    for (lines, fault) in REFUSED {
+        shows(lines, &[&format!("sshd {fault}")]);
+    }
+    for (lines, wrong, why) in [
+        ("NoSuchKey yes", "NoSuchKey yes", "there is no such keyword"),
+        ("PermitTTY true", "PermitTTY true", "it must be yes or no"),
+        (
+            "Match User other\nPrintMotd no\nMatch all",
+            "PrintMotd no",
+            "it is not allowed in a Match block",
+        ),
     ] {
-        sound.shows(
-            |it| {
-                it.prepend(config, line);
-            },
-            &[],
-        );
+        let fault = format!("sshd does not start with `{wrong}` in {config}: {why}");
+        shows(lines, &[&fault]);
     }
     sound.shows(
         |it| {
