@@ -27,51 +27,30 @@ fn says(verdict: &str, words: &str) {
 }
 
 #[test]
-fn a_used_block_marked_free_is_seen() {
-    says(&root_verdict("bad-bitmap"), "Block bitmap differences");
+fn mistakes_of_the_root_are_seen() {
+    for (mistake, words) in [
+        ("bad-bitmap", "Block bitmap differences"),
+        ("orphans", "has zero dtime"),
+        ("orphan-present", "orphan_present is set"),
+        ("unknown-feature", "unsupported feature(s): FEATURE_I30"),
+        ("no-root", "Bad magic number in super-block"),
+        // e2fsck exits with zero.
+        ("error-state", "state: clean with errors"),
+        ("dirty-journal", "the journal waits to be replayed"),
+    ] {
+        says(&root_verdict(mistake), words);
+    }
 }
 
 #[test]
-fn an_orphan_is_seen() {
-    says(&root_verdict("orphans"), "has zero dtime");
-    says(&root_verdict("orphan-present"), "orphan_present is set");
-}
-
-#[test]
-fn an_unknown_feature_is_seen() {
-    says(
-        &root_verdict("unknown-feature"),
-        "unsupported feature(s): FEATURE_I30",
-    );
-}
-
-#[test]
-fn an_error_state_is_seen_although_e2fsck_exits_zero() {
-    assert_eq!(root_verdict("error-state"), "state: clean with errors");
-}
-
-#[test]
-fn a_journal_to_replay_is_seen_although_e2fsck_exits_zero() {
-    assert_eq!(
-        root_verdict("dirty-journal"),
-        "the journal waits to be replayed"
-    );
-}
-
-#[test]
-fn a_missing_root_is_seen() {
-    says(&root_verdict("no-root"), "Bad magic number in super-block");
-}
-
-#[test]
-fn crossed_fat_chains_are_seen() {
-    says(&boot_verdict("bad-chain"), "share clusters");
-}
-
-#[test]
-fn a_dirty_fat_is_seen() {
-    says(&boot_verdict("fat-dirty"), "Dirty bit is set");
-    says(&boot_verdict("fat-dirty-windows"), "Dirty bit is set");
+fn mistakes_of_the_boot_partition_are_seen() {
+    for (mistake, words) in [
+        ("bad-chain", "share clusters"),
+        ("fat-dirty", "Dirty bit is set"),
+        ("fat-dirty-windows", "Dirty bit is set"),
+    ] {
+        says(&boot_verdict(mistake), words);
+    }
 }
 
 #[test]
