@@ -221,24 +221,16 @@ mod tests {
                 "-----BEGIN PUBLIC KEY-----",
                 "that key is in PEM format; convert it with ssh-keygen -i -m PKCS8 -f FILE",
             ),
-            (
-                "~/.ssh/id_ed25519.pub",
-                "that is the path of a file; give the line in it",
-            ),
-            (
-                "id_ed25519.pub",
-                "that is the path of a file; give the line in it",
-            ),
-            (
-                "gh:ada",
-                "that says where keys are; give the keys, as `curl https://github.com/NAME.keys` prints them",
-            ),
-            (
-                "https://github.com/ada.keys",
-                "that says where keys are; give the keys, as `curl https://github.com/NAME.keys` prints them",
-            ),
         ] {
             assert_eq!(checked(line), Err(wanted.to_owned()));
+        }
+        for path in ["~/.ssh/id_ed25519.pub", "id_ed25519.pub"] {
+            let wanted = "that is the path of a file; give the line in it";
+            assert_eq!(checked(path), Err(wanted.to_owned()));
+        }
+        for place in ["gh:ada", "https://github.com/ada.keys"] {
+            let wanted = "that says where keys are; give the keys, as `curl https://github.com/NAME.keys` prints them";
+            assert_eq!(checked(place), Err(wanted.to_owned()));
         }
     }
 
