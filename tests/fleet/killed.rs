@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::scene;
-use super::shards::{content, shard, with_keys};
+use super::shards::{content, shard, two_shards, with_keys};
 use crate::support::interrupted::{SAID, interrupted};
 use crate::support::scene::Scene;
 
@@ -59,9 +59,7 @@ fn a_worker_killed_at_any_moment_completes_its_shard_when_it_starts_again() {
 
 #[test]
 fn a_merge_killed_at_any_moment_is_completed_by_another() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     let begun = Instant::now();
     merge(&scene, "one", "wanted");
     let (whole, wanted) = (begun.elapsed(), content(&scene, "wanted"));
@@ -82,9 +80,7 @@ fn a_merge_killed_at_any_moment_is_completed_by_another() {
 
 #[test]
 fn an_interrupted_merge_leaves_no_incomplete_image() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     merge(&scene, "one", "wanted");
     let partial = || {
         let mut names = scene.names("merged");

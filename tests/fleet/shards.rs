@@ -16,13 +16,24 @@ use crate::support::tool::tool;
 
 /// Creates a scene with the keys of a fleet, twice.
 pub(super) fn with_keys() -> Scene {
-    let scene = scene();
+    scene().prepared("keys of a fleet", make_keys)
+}
+
+pub(super) fn make_keys(scene: &Scene) {
     scene
         .bare(&["state", "init", "--fleet", "fleet.toml"])
         .done();
     let (from, to) = (scene.at("etcd-cluster"), scene.at("copy"));
     tool("cp", &["-a".as_ref(), from.as_os_str(), to.as_os_str()]).done();
-    scene
+}
+
+/// Creates a scene with the keys of a fleet and its two shards.
+pub(super) fn two_shards() -> Scene {
+    scene().prepared("two shards", |scene| {
+        make_keys(scene);
+        shard(scene, "1/2", "one", "etcd-cluster");
+        shard(scene, "2/2", "two", "copy");
+    })
 }
 
 pub(super) fn shard(scene: &Scene, shard: &str, out: &str, state: &str) {
@@ -48,9 +59,7 @@ pub(super) fn content(scene: &Scene, folder: &str) -> Vec<(String, String)> {
 
 #[test]
 fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     scene.bare(&["verify", "one"]).done();
     let refused = scene.run(
         "build",
@@ -157,9 +166,7 @@ fn a_worker_that_starts_again_replaces_what_is_not_as_it_was_built() {
 
 #[test]
 fn files_that_were_changed_after_their_build_do_not_join() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     let merge = || scene.bare(&["merge", "one", "two", "--out", "merged"]);
     for (shard, name) in [
         ("2/2", "two/home/home-2.img"),
@@ -197,9 +204,7 @@ fn change_last_byte(path: &Path) {
 #[cfg(target_os = "linux")]
 #[test]
 fn joined_images_are_closed_and_durable_before_they_have_their_names() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     let image = scene.at("one/home/home-1.img");
     fs::set_permissions(&image, Permissions::from_mode(0o644)).unwrap();
     let calls = "trace=fsync,rename,renameat,renameat2";
@@ -222,9 +227,7 @@ fn joined_images_are_closed_and_durable_before_they_have_their_names() {
 
 #[test]
 fn an_image_behind_a_symbolic_link_is_copied() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     let (image, away) = (scene.at("one/home/home-1.img"), scene.at("away.img"));
     fs::rename(&image, &away).unwrap();
     symlink(&away, &image).unwrap();
@@ -238,13 +241,11 @@ fn an_image_behind_a_symbolic_link_is_copied() {
 
 #[test]
 fn shards_do_not_join_in_the_place_of_another_cluster() {
-    let scene = with_keys();
+    let scene = two_shards();
     scene.file("one.toml", "[cluster]\nname = \"lab\"\n");
     let lab = ["--config", "one.toml", "--nodes", "1", "--state", "lab"];
     scene.build(&[&lab[..], &["--out", "merged/home"]].concat());
     let before = scene.snapshot("merged");
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
     let told = scene.bare(&["merge", "one", "two", "--out", "merged"]);
     let why = "merged/home contains images of cluster `lab`, and this is cluster `home`";
     told.refused_naming(2, &[why]);
@@ -253,9 +254,7 @@ fn shards_do_not_join_in_the_place_of_another_cluster() {
 
 #[test]
 fn names_that_lead_out_of_the_directory_are_refused() {
-    let scene = with_keys();
-    shard(&scene, "1/2", "one", "etcd-cluster");
-    shard(&scene, "2/2", "two", "copy");
+    let scene = two_shards();
     let spoil = |file: &str, from: &str, to: &str, why: &str| {
         let text = scene.text(file);
         assert!(text.contains(from), "{text}");

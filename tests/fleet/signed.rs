@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 
 use serde_json::Value;
 
-use super::shards::{content, with_keys};
+use super::shards::{content, make_keys};
 use super::{TEMPLATE, scene};
 use crate::support::checksum;
 use crate::support::fixture::digest;
@@ -15,10 +15,10 @@ use crate::support::tool::{tool, tool_in};
 
 /// Creates a scene with a fleet that is signed.
 fn signed() -> Scene {
-    let scene = scene();
-    key(&scene, "ada", "ed25519", "");
-    scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
-    scene
+    scene().prepared("signed fleet", |scene| {
+        key(scene, "ada", "ed25519", "");
+        scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+    })
 }
 
 fn verify(scene: &Scene) -> Outcome {
@@ -207,12 +207,19 @@ fn shard(scene: &Scene, shard: &str, out: &str) {
     scene.build(&[&fleet[..], &["--shard", shard, "--out", out]].concat());
 }
 
+/// Creates a scene with the two signed shards of a fleet.
+fn signed_shards() -> Scene {
+    scene().prepared("two signed shards", |scene| {
+        make_keys(scene);
+        key(scene, "ada", "ed25519", "");
+        shard(scene, "1/2", "one");
+        shard(scene, "2/2", "two");
+    })
+}
+
 #[test]
 fn signed_shards_join_to_one_signed_build() {
-    let scene = with_keys();
-    key(&scene, "ada", "ed25519", "");
-    shard(&scene, "1/2", "one");
-    shard(&scene, "2/2", "two");
+    let scene = signed_shards();
     let line = ["merge", "one", "two", "--out", "merged"];
     let merge = |more: &[&str]| {
         let signed = ["--allowed-signers", "allowed"];
@@ -241,10 +248,7 @@ fn signed_shards_join_to_one_signed_build() {
 
 #[test]
 fn shards_that_nobody_has_signed_do_not_join() {
-    let scene = with_keys();
-    key(&scene, "ada", "ed25519", "");
-    shard(&scene, "1/2", "one");
-    shard(&scene, "2/2", "two");
+    let scene = signed_shards();
     let line = ["merge", "one", "two", "--out", "merged"];
     let merge = || scene.bare(&[&line[..], &["--allowed-signers", "allowed"]].concat());
     let without_checksum = checksum::removed(&scene.text("one/fleet.json"));
@@ -296,10 +300,7 @@ fn shards_that_nobody_has_signed_do_not_join() {
 /// A shell runs `client/etcdctl.env`, and `client/ssh_config` can name commands.
 #[test]
 fn the_signature_of_a_shard_covers_the_files_of_the_operator() {
-    let scene = with_keys();
-    key(&scene, "ada", "ed25519", "");
-    shard(&scene, "1/2", "one");
-    shard(&scene, "2/2", "two");
+    let scene = signed_shards();
     let line = ["merge", "one", "two", "--out", "merged"];
     let merge = || scene.bare(&[&line[..], &["--allowed-signers", "allowed"]].concat());
     let name = "one/home/client/etcdctl.env";
@@ -322,10 +323,7 @@ fn the_signature_of_a_shard_covers_the_files_of_the_operator() {
 
 #[test]
 fn a_worker_that_starts_again_signs_no_image_of_another() {
-    let scene = with_keys();
-    key(&scene, "ada", "ed25519", "");
-    shard(&scene, "1/2", "one");
-    shard(&scene, "2/2", "two");
+    let scene = signed_shards();
     let image = scene.at("two/home/home-2.img");
     let written = || fs::metadata(&image).unwrap().modified().unwrap();
     let (before, built) = (written(), digest(&image));

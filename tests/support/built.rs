@@ -16,41 +16,54 @@ use super::scene::{PROGRAM, Scene};
 
 /// The age from which builds of another program are removed. No test run takes so long.
 const STALE: Duration = Duration::from_hours(2);
-/// The directories of a scene that a build writes.
-const WRITTEN: [&str; 3] = ["images", "etcd-cluster", "home/.cache"];
+/// What a build writes in a scene, and its configuration.
+const WRITTEN: [&str; 4] = ["images", "etcd-cluster", "home/.cache", "cluster.toml"];
 /// The marker of a complete build.
 const COMPLETE: &str = "complete";
+/// The copy of a whole scene.
+const SCENE: &str = "scene";
 
 /// Copies everything that this build writes, and `cluster.toml`, into a scene's directory.
 pub(crate) fn copy(base: &str, configuration: &str, options: &[&str], to: &Path) {
-    let top = top();
     let key = format!("{base}\0{configuration}\0{}", options.join("\0"));
+    let kept = kept(&key, |kept| {
+        let scene = Scene::with(base);
+        scene.file("cluster.toml", configuration);
+        scene.build(options);
+        for name in WRITTEN {
+            copy_all(&scene.at(name), &kept.join(name));
+        }
+    });
+    for name in WRITTEN {
+        copy_all(&kept.join(name), &to.join(name));
+    }
+}
+
+/// Lets `prepare` write into a scene's directory, or copies what it wrote for another test with this name.
+pub(crate) fn prepare(name: &str, scene: &Scene, prepare: impl FnOnce(&Scene)) {
+    let kept = kept(name, |kept| {
+        prepare(scene);
+        copy_all(&scene.at(""), &kept.join(SCENE));
+    });
+    copy_all(&kept.join(SCENE), &scene.at(""));
+}
+
+/// Returns the directory that `make` fills for the first test with this key.
+fn kept(key: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let top = top();
     let kept = top.join(&hex(&Sha256::digest(key))[..16]);
     fs::create_dir_all(top).unwrap();
     let lock = File::create(kept.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     if !kept.join(COMPLETE).exists() {
         remove_stale(top);
-        make(base, configuration, options, &kept);
+        if kept.exists() {
+            fs::remove_dir_all(&kept).unwrap();
+        }
+        make(&kept);
+        File::create(kept.join(COMPLETE)).unwrap();
     }
-    drop(lock);
-    for name in WRITTEN {
-        copy_all(&kept.join(name), &to.join(name));
-    }
-    copy_all(&kept.join("cluster.toml"), &to.join("cluster.toml"));
-}
-
-fn make(base: &str, configuration: &str, options: &[&str], kept: &Path) {
-    let scene = Scene::with(base);
-    scene.file("cluster.toml", configuration);
-    scene.build(options);
-    if kept.exists() {
-        fs::remove_dir_all(kept).unwrap();
-    }
-    for name in WRITTEN.into_iter().chain(["cluster.toml"]) {
-        copy_all(&scene.at(name), &kept.join(name));
-    }
-    File::create(kept.join(COMPLETE)).unwrap();
+    kept
 }
 
 /// Returns the directory for builds of this program on these fixtures today.

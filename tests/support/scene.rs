@@ -109,6 +109,13 @@ impl Scene {
         scene
     }
 
+    /// Lets `prepare` write into the scene's directory, or copies what it wrote for another test with this name.
+    #[must_use]
+    pub(crate) fn prepared(self, name: &str, prepare: impl FnOnce(&Self)) -> Self {
+        built::prepare(name, &self, prepare);
+        self
+    }
+
     /// Uses another base: any `--base` value.
     #[must_use]
     pub(crate) fn base(mut self, value: &Path) -> Self {
