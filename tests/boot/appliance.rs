@@ -15,8 +15,7 @@ const KEY: &str = "appliance";
 #[test]
 #[ignore = "boots one machine: about two minutes"]
 fn unknown_data_is_kept_and_reported() {
-    let name = "boot::appliance::unknown_data_is_kept_and_reported";
-    inside(name, || {
+    inside(|| {
         let mut lab = Images::build("unknown", 1).lab();
         let unknown = DATA + (1 << 20);
         io(&lab, "etcd1", &format!("write -P 0x42 {unknown} 1M"));
@@ -33,8 +32,7 @@ fn unknown_data_is_kept_and_reported() {
 #[test]
 #[ignore = "boots five machines: about ten minutes"]
 fn a_flashed_member_rejoins_with_its_data_or_without() {
-    let name = "boot::appliance::a_flashed_member_rejoins_with_its_data_or_without";
-    inside(name, || {
+    inside(|| {
         let mut lab = Images::build("flashed", 3).lab();
         let client = lab.client().clone();
         let [one, two, three] = NODES.map(|name| address(&lab, name));

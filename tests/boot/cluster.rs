@@ -75,15 +75,12 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
 #[test]
 #[ignore = "boots three machines two to six times: about ten minutes"]
 fn a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write() {
-    inside(
-        "boot::cluster::a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write",
-        || {
-            let mut three = Three::healthy("three");
-            three.misses_nobody_and_lets_catch_up("etcd1");
-            three.keeps_its_promises_for(CUTS_TIME, 5);
-            three.has_systems_as_they_were_flashed();
-        },
-    );
+    inside(|| {
+        let mut three = Three::healthy("three");
+        three.misses_nobody_and_lets_catch_up("etcd1");
+        three.keeps_its_promises_for(CUTS_TIME, 5);
+        three.has_systems_as_they_were_flashed();
+    });
 }
 
 #[test]

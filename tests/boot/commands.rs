@@ -146,8 +146,7 @@ fn look_after(operator: &mut Operator) {
 #[test]
 #[ignore = "boots three machines and restarts each of them: about half an hour"]
 fn every_command_works_on_booted_nodes_while_a_client_writes() {
-    let name = "boot::commands::every_command_works_on_booted_nodes_while_a_client_writes";
-    inside(name, || {
+    inside(|| {
         let images = Images::build("commands", 3);
         // An earlier run may have left it.
         let _ = fs::remove_file(images.images().with_file_name("saved.db"));

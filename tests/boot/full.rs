@@ -144,19 +144,13 @@ fn a_core_like_node_of_a_signed_model_is_started_by_its_command_line() {
 #[test]
 #[ignore = "boots three machines twenty-one times: about an hour"]
 fn twenty_power_cuts_lose_no_acknowledged_write() {
-    inside(
-        "boot::full::twenty_power_cuts_lose_no_acknowledged_write",
-        || {
-            Three::healthy("twenty").keeps_its_promises_through_power_cuts(20);
-        },
-    );
+    inside(|| {
+        Three::healthy("twenty").keeps_its_promises_through_power_cuts(20);
+    });
 }
 
 #[test]
 #[ignore = "boots three machines three times: about ten minutes"]
 fn a_power_cut_that_loses_what_was_not_flushed_loses_no_acknowledged_write() {
-    inside(
-        "boot::full::a_power_cut_that_loses_what_was_not_flushed_loses_no_acknowledged_write",
-        || Three::off("forgetful").keeps_its_promises_on_forgetful_disks(2),
-    );
+    inside(|| Three::off("forgetful").keeps_its_promises_on_forgetful_disks(2));
 }

@@ -180,9 +180,7 @@ fn key(number: u32) -> String {
 #[test]
 #[ignore = "boots six machines, five of them at once: about an hour"]
 fn three_members_become_five_and_three_again_and_another_node_replaces_one() {
-    let name =
-        "boot::growth::three_members_become_five_and_three_again_and_another_node_replaces_one";
-    inside(name, || {
+    inside(|| {
         // An earlier run has changed the members.
         Images::forget("growth");
         let mut growing = Growing::boot(&Images::build("growth", 3));

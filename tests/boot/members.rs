@@ -26,8 +26,7 @@ fn says(lab: &mut BootLab, name: &str, words: &str) -> String {
 #[test]
 #[ignore = "boots five machines: about a quarter of an hour"]
 fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
-    let name = "boot::members::a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew";
-    inside(name, || {
+    inside(|| {
         let mut lab = Images::build("order", 3).lab();
         let client = lab.client().clone();
         for name in ["etcd3", "etcd1", "etcd2"] {
@@ -62,8 +61,7 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
 #[test]
 #[ignore = "boots four machines: about five minutes"]
 fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
-    let name = "boot::members::a_node_of_another_name_takes_the_place_of_one_that_is_gone";
-    inside(name, || {
+    inside(|| {
         let config = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\n\
                       [[node]]\nname = \"etcd2\"\naddress = \"192.168.0.51\"\n\n\
                       [[node]]\nname = \"new\"\naddress = \"192.168.0.59\"\nreplaces = \"etcd3\"\n";
@@ -88,8 +86,7 @@ fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
 #[test]
 #[ignore = "boots one machine three times: about five minutes"]
 fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
-    let name = "boot::members::a_node_that_is_rebooted_ends_in_order_and_comes_back";
-    inside(name, || {
+    inside(|| {
         let images = Images::build("rebooted", 1);
         let mut lab = images.lab();
         let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
@@ -137,8 +134,7 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
 #[test]
 #[ignore = "boots one machine twice: about four minutes"]
 fn data_on_a_disk_of_its_own_outlives_the_card() {
-    let name = "boot::members::data_on_a_disk_of_its_own_outlives_the_card";
-    inside(name, || {
+    inside(|| {
         let config = "[appliance]\ndata = \"/dev/disk/by-id/virtio-second\"\n";
         let mut lab = Images::described("disk", 1, config).lab();
         lab.machines.attach("etcd1", 2 << 30).unwrap();
@@ -159,8 +155,7 @@ fn data_on_a_disk_of_its_own_outlives_the_card() {
 #[test]
 #[ignore = "boots two machines and lets them idle: about twenty minutes"]
 fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
-    let name = "boot::members::an_idle_node_writes_a_fifth_of_what_a_classic_one_does";
-    inside(name, || {
+    inside(|| {
         // These are two single-node clusters that do not know each other.
         let config = "[appliance]\nread-only = false\n\n\
                       [[node]]\nname = \"classic\"\naddress = \"192.168.0.60\"\n";
@@ -199,8 +194,7 @@ fn prints(images: &Images, node: &str, command: &str, wanted: &str) {
 #[test]
 #[ignore = "boots one machine twice: about four minutes"]
 fn a_disk_above_2_tib_and_a_clock_that_starts_in_the_past_do_no_harm() {
-    let name = "boot::members::a_disk_above_2_tib_and_a_clock_that_starts_in_the_past_do_no_harm";
-    inside(name, || {
+    inside(|| {
         let images = Images::build("large", 1);
         let mut lab = images.lab();
         let now = |images: &Images| -> u64 {

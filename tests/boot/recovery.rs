@@ -202,8 +202,7 @@ fn lose_every_card(images: &Images, operator: &mut Operator, snapshot: &str) {
 #[test]
 #[ignore = "boots three machines twice: about twenty minutes"]
 fn a_cluster_is_upgraded_filled_saved_and_restored_onto_empty_cards() {
-    let name = "boot::recovery::a_cluster_is_upgraded_filled_saved_and_restored_onto_empty_cards";
-    inside(name, || {
+    inside(|| {
         // An earlier run has upgraded the nodes.
         Images::forget("recovery");
         let options = ["--etcd", ETCD_3_4];

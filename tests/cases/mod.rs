@@ -24,12 +24,12 @@ use crate::support::{core_like, enclosed, pi_like, ubuntu_like};
 const DEBIAN: Base = Base::Recipe("debian-trixie");
 
 /// Builds and boots the example of a walk-through and runs its commands.
-fn run(list: &'static str, test: &str, etcd: &'static str, base: Base) {
+fn run(list: &'static str, etcd: &'static str, base: Base) {
     let example = Example::read(list, etcd, base);
     if !enclosed::is_inside() {
         example.build();
     }
-    inside(&format!("cases::{test}"), || {
+    inside(|| {
         let mut case = Case::boot(example);
         case.runs_all();
         case.ends();
@@ -40,49 +40,44 @@ fn run(list: &'static str, test: &str, etcd: &'static str, base: Base) {
 #[ignore = "boots three machines: about five minutes"]
 fn a_pi_home_lab() {
     let base = Base::StandIn("pi.img", pi_like::make);
-    run("A", "a_pi_home_lab", ETCD_3_4, base);
+    run("A", ETCD_3_4, base);
 }
 
 #[test]
 #[ignore = "boots four machines twice: about ten minutes"]
 fn b_ubuntu_core() {
     let base = Base::StandIn("core.img", |path| core_like::make("dangerous", path));
-    run("B", "b_ubuntu_core", "debian", base);
+    run("B", "debian", base);
 }
 
 #[test]
 #[ignore = "boots three machines: about five minutes"]
 fn c_patroni_dcs() {
-    run("C", "c_patroni_dcs", "debian", DEBIAN);
+    run("C", "debian", DEBIAN);
 }
 
 #[test]
 #[ignore = "needs Debian's patroni, which `cargo xtask test --cases` unpacks: about a minute"]
 fn c_patroni_promotes_a_standby() {
-    patroni::run("c_patroni_promotes_a_standby");
+    patroni::run();
 }
 
 #[test]
 #[ignore = "boots three machines: about five minutes"]
 fn d_kubernetes_external() {
     let base = Base::StandIn("ubuntu.img", ubuntu_like::make);
-    run("D", "d_kubernetes_external", "debian", base);
+    run("D", "debian", base);
 }
 
 #[test]
 #[ignore = "boots one machine: about three minutes"]
 fn d_kubernetes_external_without_tls() {
     let base = Base::StandIn("ubuntu.img", ubuntu_like::make);
-    run(
-        "D-http",
-        "d_kubernetes_external_without_tls",
-        "debian",
-        base,
-    );
+    run("D-http", "debian", base);
 }
 
 #[test]
 #[ignore = "makes a base and boots three machines: about ten minutes"]
 fn e_kubernetes_by_hand() {
-    run("E", "e_kubernetes_by_hand", ETCD_3_4, DEBIAN);
+    run("E", ETCD_3_4, DEBIAN);
 }

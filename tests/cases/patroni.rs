@@ -18,9 +18,9 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/patroni.s
 /// What the script prints when all went well.
 const PROMOTED: &str = "db-01 leads, db-02 follows\ndb-01 was killed, db-02 was promoted\n";
 
-/// Runs the test of this name.
-pub(super) fn run(test: &str) {
-    enclosed::inside(&format!("cases::{test}"), || {
+/// Runs the test.
+pub(super) fn run() {
+    enclosed::inside(|| {
         let settings = settings();
         let members = Members::start_as(&settings, "3.5", &[]);
         authentication::enable(&members, &settings);

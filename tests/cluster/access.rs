@@ -7,8 +7,7 @@ const READ: &str = "[ssh]\netcdctl = \"read\"\n[auth]\nenabled = true\n";
 
 #[test]
 fn a_login_user_that_may_only_read_changes_nothing() {
-    let name = "cluster::access::a_login_user_that_may_only_read_changes_nothing";
-    enclosed::inside(name, || {
+    enclosed::inside(|| {
         let members = Members::start_as(READ, "3.5", &[]);
         authentication::enable(&members, READ);
         members.etcdctl(&["put", "foo", "bar"]).done();

@@ -31,8 +31,7 @@ fn fill(members: &Members) {
 
 #[test]
 fn etcdutl_accepts_and_restores_what_a_follower_sent() {
-    let name = "cluster::backup::etcdutl_accepts_and_restores_what_a_follower_sent";
-    with_members(name, |members| {
+    with_members(|members| {
         fill(&members);
         let leader = NAMES[members.leader()];
         let outcome = backup(&members, &["saved.db", "--json"]).done();
@@ -91,67 +90,60 @@ fn etcdutl_accepts_and_restores_what_a_follower_sent() {
 
 #[test]
 fn one_member_may_be_down_but_not_two() {
-    with_members(
-        "cluster::backup::one_member_may_be_down_but_not_two",
-        |mut members| {
-            members.kill(members.leader());
-            members.become_healthy();
-            backup(&members, &["one.db"]).done();
-            let saved = members.scene.at("one.db");
-            etcdutl(&["snapshot", "status", saved.to_str().unwrap()]).done();
-            members.kill(members.leader());
-            let outcome = backup(&members, &["two.db"]);
-            outcome.refused_naming(6, &["cluster main has no healthy member to save: etcd"]);
-            assert!(!members.scene.at("two.db").exists());
-        },
-    );
+    with_members(|mut members| {
+        members.kill(members.leader());
+        members.become_healthy();
+        backup(&members, &["one.db"]).done();
+        let saved = members.scene.at("one.db");
+        etcdutl(&["snapshot", "status", saved.to_str().unwrap()]).done();
+        members.kill(members.leader());
+        let outcome = backup(&members, &["two.db"]);
+        outcome.refused_naming(6, &["cluster main has no healthy member to save: etcd"]);
+        assert!(!members.scene.at("two.db").exists());
+    });
 }
 
 #[test]
 fn older_snapshots_of_this_cluster_are_removed() {
-    with_members(
-        "cluster::backup::older_snapshots_of_this_cluster_are_removed",
-        |members| {
-            let old = ["main-20250101T000000Z.db", "main-20250102T000000Z.db"];
-            let other = [
-                "main-by-hand.db",
-                "other-20250101T000000Z.db",
-                ".etcd-image-x.partial",
-            ];
-            for name in old.iter().chain(&other) {
-                members.scene.file(&format!("backups/{name}"), "");
-            }
-            members
-                .scene
-                .file(&format!("backups/{}.json", old[0]), "{}");
-            let text = backup(&members, &["--keep", "2"]).done().stdout;
-            assert!(
-                text.ends_with(&format!("removed backups/{}\n", old[0])),
-                "{text}"
-            );
-            let names = members.scene.names("backups");
-            assert_eq!(names.len(), 5, "{names:?}");
-            assert!(
-                names[1].starts_with("backups/main-2") && names[1].ends_with("Z.db"),
-                "{names:?}"
-            );
-            assert_eq!(names[0], format!("backups/{}", old[1]));
-            assert_eq!(names[2], format!("{}.json", names[1]));
-            assert_eq!(
-                names[3..],
-                [
-                    "backups/main-by-hand.db",
-                    "backups/other-20250101T000000Z.db"
-                ]
-            );
-        },
-    );
+    with_members(|members| {
+        let old = ["main-20250101T000000Z.db", "main-20250102T000000Z.db"];
+        let other = [
+            "main-by-hand.db",
+            "other-20250101T000000Z.db",
+            ".etcd-image-x.partial",
+        ];
+        for name in old.iter().chain(&other) {
+            members.scene.file(&format!("backups/{name}"), "");
+        }
+        members
+            .scene
+            .file(&format!("backups/{}.json", old[0]), "{}");
+        let text = backup(&members, &["--keep", "2"]).done().stdout;
+        assert!(
+            text.ends_with(&format!("removed backups/{}\n", old[0])),
+            "{text}"
+        );
+        let names = members.scene.names("backups");
+        assert_eq!(names.len(), 5, "{names:?}");
+        assert!(
+            names[1].starts_with("backups/main-2") && names[1].ends_with("Z.db"),
+            "{names:?}"
+        );
+        assert_eq!(names[0], format!("backups/{}", old[1]));
+        assert_eq!(names[2], format!("{}.json", names[1]));
+        assert_eq!(
+            names[3..],
+            [
+                "backups/main-by-hand.db",
+                "backups/other-20250101T000000Z.db"
+            ]
+        );
+    });
 }
 
 #[test]
 fn a_full_disk_and_a_killed_command_leave_no_snapshot() {
-    let name = "cluster::backup::a_full_disk_and_a_killed_command_leave_no_snapshot";
-    with_members(name, |members| {
+    with_members(|members| {
         fill(&members);
         let small = members.scene.at("small");
         fs::create_dir(&small).unwrap();

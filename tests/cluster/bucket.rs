@@ -36,8 +36,7 @@ fn must_be_sound(members: &Members, snapshot: &[u8]) {
 
 #[test]
 fn snapshots_go_to_a_bucket_and_older_ones_are_removed() {
-    let name = "cluster::bucket::snapshots_go_to_a_bucket_and_older_ones_are_removed";
-    with_members(name, |members| {
+    with_members(|members| {
         let server = Server::start();
         fill(&members);
         let older = [
@@ -92,24 +91,21 @@ fn snapshots_go_to_a_bucket_and_older_ones_are_removed() {
 
 #[test]
 fn a_backup_that_fails_leaves_no_object() {
-    with_members(
-        "cluster::bucket::a_backup_that_fails_leaves_no_object",
-        |members| {
-            let server = Server::start();
-            fill(&members);
-            let refused = "refusing to send a snapshot to s3://lab/etcd: it contains everything in the cluster";
-            backup(&members, &server, &[]).refused_naming(2, &[refused]);
-            let plain = ["--allow-plain-secrets"];
+    with_members(|members| {
+        let server = Server::start();
+        fill(&members);
+        let refused = "refusing to send a snapshot to s3://lab/etcd: it contains everything in the cluster";
+        backup(&members, &server, &[]).refused_naming(2, &[refused]);
+        let plain = ["--allow-plain-secrets"];
 
-            server.fail(|it, _| it.is("PUT", "partNumber=2&").then_some(Fault::Drop));
-            let place = "writing s3://lab/etcd/main-";
-            backup(&members, &server, &plain).refused_naming(5, &[place]);
-            assert_eq!((server.names(), server.unfinished()), (vec![], 0));
+        server.fail(|it, _| it.is("PUT", "partNumber=2&").then_some(Fault::Drop));
+        let place = "writing s3://lab/etcd/main-";
+        backup(&members, &server, &plain).refused_naming(5, &[place]);
+        assert_eq!((server.names(), server.unfinished()), (vec![], 0));
 
-            server.fail(|it, _| it.is("POST", "uploadId=").then_some(Fault::Spoil));
-            let other = "returns other bytes than it was sent: SHA-256 ";
-            backup(&members, &server, &plain).refused_naming(3, &[other]);
-            assert_eq!((server.names(), server.unfinished()), (vec![], 0));
-        },
-    );
+        server.fail(|it, _| it.is("POST", "uploadId=").then_some(Fault::Spoil));
+        let other = "returns other bytes than it was sent: SHA-256 ";
+        backup(&members, &server, &plain).refused_naming(3, &[other]);
+        assert_eq!((server.names(), server.unfinished()), (vec![], 0));
+    });
 }

@@ -8,7 +8,7 @@ use crate::support::members::{Members, NAMES, address, with_members};
 
 #[test]
 fn members_answer_over_grpc() {
-    with_members("cluster::client::members_answer_over_grpc", |members| {
+    with_members(|members| {
         let client = members.client();
         client.put(address(0), "key", "ü").unwrap();
         for (member, name) in NAMES.iter().enumerate() {
@@ -54,37 +54,33 @@ fn recorded(members: &Members, file: &str) -> String {
 
 #[test]
 fn a_missing_quorum_is_not_healthy() {
-    with_members(
-        "cluster::client::a_missing_quorum_is_not_healthy",
-        |mut members| {
-            let client = members.client();
-            let refused = "Connection refused (os error 111)".to_owned();
-            members.kill(0);
-            assert_eq!(client.health(address(0)), Err(CallError::Silent(refused)));
-            members.become_healthy();
-            members.kill(1);
-            // etcd gives up after nine seconds.
-            let timeouts = Timeouts {
-                answer: Duration::from_mins(2),
-                ..Timeouts::LABORATORY
-            };
-            let state = members.scene.at("etcd-cluster");
-            let patient = Client::open(&state, timeouts).unwrap();
-            let error = patient.health(address(2)).unwrap_err();
-            let timed_out = CallError::Answer("etcdserver: request timed out".to_owned());
-            let no_leader = CallError::Answer("etcdserver: no leader".to_owned());
-            assert!(error == timed_out || error == no_leader, "{error:?}");
-            // What needs no majority still works.
-            assert_eq!(client.members(address(2)).unwrap().len(), 3);
-            client.check_peer_port(address(2)).unwrap();
-        },
-    );
+    with_members(|mut members| {
+        let client = members.client();
+        let refused = "Connection refused (os error 111)".to_owned();
+        members.kill(0);
+        assert_eq!(client.health(address(0)), Err(CallError::Silent(refused)));
+        members.become_healthy();
+        members.kill(1);
+        // etcd gives up after nine seconds.
+        let timeouts = Timeouts {
+            answer: Duration::from_mins(2),
+            ..Timeouts::LABORATORY
+        };
+        let state = members.scene.at("etcd-cluster");
+        let patient = Client::open(&state, timeouts).unwrap();
+        let error = patient.health(address(2)).unwrap_err();
+        let timed_out = CallError::Answer("etcdserver: request timed out".to_owned());
+        let no_leader = CallError::Answer("etcdserver: no leader".to_owned());
+        assert!(error == timed_out || error == no_leader, "{error:?}");
+        // What needs no majority still works.
+        assert_eq!(client.members(address(2)).unwrap().len(), 3);
+        client.check_peer_port(address(2)).unwrap();
+    });
 }
 
 #[test]
 fn certificates_of_another_ca_are_reported_as_such() {
-    let name = "cluster::client::certificates_of_another_ca_are_reported_as_such";
-    with_members(name, |members| {
+    with_members(|members| {
         let other = members
             .scene
             .run("build", &["--nodes", "3", "--state", "other", "--out", "o"]);

@@ -27,8 +27,7 @@ fn sizes(members: &Members) -> Vec<u64> {
 
 #[test]
 fn history_is_removed_and_its_space_freed_followers_first() {
-    let name = "cluster::databases::history_is_removed_and_its_space_freed_followers_first";
-    with_members(name, |mut members| {
+    with_members(|mut members| {
         let (client, value) = (members.client(), "x".repeat(1 << 20));
         for _ in 0..5 {
             client.put(address(0), "key", &value).unwrap();
@@ -89,8 +88,7 @@ fn history_is_removed_and_its_space_freed_followers_first() {
 
 #[test]
 fn an_alarm_is_disarmed_once_its_database_has_room() {
-    let name = "cluster::databases::an_alarm_is_disarmed_once_its_database_has_room";
-    with_members_and(name, &["--quota-backend-bytes=4194304"], |members| {
+    with_members_and(&["--quota-backend-bytes=4194304"], |members| {
         // The build knows the quota of the members.
         let path = members.scene.at("etcd-cluster/cluster.json");
         let text = fs::read_to_string(&path).unwrap();
@@ -190,9 +188,7 @@ fn refuse_with_an_older_state_directory(members: &Members) {
 
 #[test]
 fn a_corrupt_member_is_named_until_its_data_are_those_of_the_others() {
-    let name =
-        "cluster::databases::a_corrupt_member_is_named_until_its_data_are_those_of_the_others";
-    with_members(name, |mut members| {
+    with_members(|mut members| {
         members
             .client()
             .put(address(0), "key", "good value of the key")

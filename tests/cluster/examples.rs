@@ -17,8 +17,7 @@ const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/check
 
 #[test]
 fn grpcurl_calls_the_api_of_the_proto_files() {
-    let name = "cluster::examples::grpcurl_calls_the_api_of_the_proto_files";
-    with_members(name, |members| {
+    with_members(|members| {
         let images = members.scene.at("images");
         members.etcdctl(&["put", "foo", "bar"]).done();
         symlink(PROTOS, images.join("proto")).unwrap();
@@ -32,8 +31,7 @@ fn grpcurl_calls_the_api_of_the_proto_files() {
 
 #[test]
 fn curl_and_python_use_the_json_gateway() {
-    let name = "cluster::examples::curl_and_python_use_the_json_gateway";
-    with_members(name, |mut members| {
+    with_members(|mut members| {
         let images = members.scene.at("images");
         let text = tool_in(&images, "sh", &["client/curl.sh"]).done().text();
         let lines: Vec<&str> = text.lines().collect();
@@ -53,8 +51,7 @@ fn curl_and_python_use_the_json_gateway() {
 
 #[test]
 fn kubeadm_finds_etcd_and_three_files() {
-    let name = "cluster::examples::kubeadm_finds_etcd_and_three_files";
-    with_members(name, |members| {
+    with_members(|members| {
         let example = members.scene.at("images/client/kubeadm-etcd.yaml");
         let text = fs::read_to_string(&example).unwrap();
         let external = &documents(&example)[0]["etcd"]["external"];

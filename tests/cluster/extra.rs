@@ -65,7 +65,7 @@ tls-max-version = "TLS1.2""#,
 
 #[test]
 fn etcd_and_the_rules_agree() {
-    enclosed::inside("cluster::extra::etcd_and_the_rules_agree", || {
+    enclosed::inside(|| {
         tool("ip", &["link", "set", "lo", "up"]).done();
         let folder = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let [certificate, key] = ["crt", "key"].map(|name| folder.path().join(name));

@@ -47,42 +47,39 @@ fn the_images_and_the_state_say_that_a_cluster_is_insecure() {
 
 #[test]
 fn an_insecure_member_is_called_without_tls() {
-    enclosed::inside(
-        "cluster::insecure::an_insecure_member_is_called_without_tls",
-        || {
-            tool("ip", &["link", "set", "lo", "up"]).done();
-            let scene = scene();
-            let [client, peer] = ["http://127.0.0.1:2379", "http://127.0.0.1:2380"];
-            let cluster = format!("default={peer}");
-            let etcd = program("etcd");
-            let _member = Running::start_in(
-                &scene.at("tmp"),
-                etcd.to_str().unwrap(),
-                &[
-                    "--data-dir=data",
-                    "--listen-client-urls",
-                    client,
-                    "--advertise-client-urls",
-                    client,
-                    "--listen-peer-urls",
-                    peer,
-                    "--initial-advertise-peer-urls",
-                    peer,
-                    "--initial-cluster",
-                    &cluster,
-                ],
-            );
-            let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let client = Client::open(&scene.at("etcd-cluster"), Timeouts::LABORATORY).unwrap();
-            let started = Instant::now();
-            while let Err(trouble) = client.health(here) {
-                assert!(started.elapsed() < Duration::from_mins(1), "{trouble}");
-                thread::sleep(Duration::from_millis(200));
-            }
-            client.put(here, "key", "value").unwrap();
-            let session = client.connect(here).unwrap();
-            assert_eq!(session.get("key").unwrap().as_deref(), Some("value"));
-            assert_eq!(client.check_peer_port(here).unwrap(), Vec::<u8>::new());
-        },
-    );
+    enclosed::inside(|| {
+        tool("ip", &["link", "set", "lo", "up"]).done();
+        let scene = scene();
+        let [client, peer] = ["http://127.0.0.1:2379", "http://127.0.0.1:2380"];
+        let cluster = format!("default={peer}");
+        let etcd = program("etcd");
+        let _member = Running::start_in(
+            &scene.at("tmp"),
+            etcd.to_str().unwrap(),
+            &[
+                "--data-dir=data",
+                "--listen-client-urls",
+                client,
+                "--advertise-client-urls",
+                client,
+                "--listen-peer-urls",
+                peer,
+                "--initial-advertise-peer-urls",
+                peer,
+                "--initial-cluster",
+                &cluster,
+            ],
+        );
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Client::open(&scene.at("etcd-cluster"), Timeouts::LABORATORY).unwrap();
+        let started = Instant::now();
+        while let Err(trouble) = client.health(here) {
+            assert!(started.elapsed() < Duration::from_mins(1), "{trouble}");
+            thread::sleep(Duration::from_millis(200));
+        }
+        client.put(here, "key", "value").unwrap();
+        let session = client.connect(here).unwrap();
+        assert_eq!(session.get("key").unwrap().as_deref(), Some("value"));
+        assert_eq!(client.check_peer_port(here).unwrap(), Vec::<u8>::new());
+    });
 }

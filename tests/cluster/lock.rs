@@ -13,8 +13,7 @@ const WAITING: &str = "waiting for the cluster lock (";
 
 #[test]
 fn one_command_changes_a_cluster_at_a_time() {
-    let name = "cluster::lock::one_command_changes_a_cluster_at_a_time";
-    with_members(name, |mut members| {
+    with_members(|mut members| {
         // Somebody else has it, on another machine.
         let lease = members.etcdctl(&["lease", "grant", "600"]).done().text();
         let lease = lease.split(' ').nth(1).unwrap().to_owned();
@@ -61,8 +60,7 @@ fn one_command_changes_a_cluster_at_a_time() {
 
 #[test]
 fn a_command_waits_for_the_lock_during_an_election() {
-    let name = "cluster::lock::a_command_waits_for_the_lock_during_an_election";
-    with_members(name, |mut members| {
+    with_members(|mut members| {
         members.kill(0);
         members.kill(1);
         let words = ["cluster", "move-leader"];
@@ -82,8 +80,7 @@ fn a_command_waits_for_the_lock_during_an_election() {
 
 #[test]
 fn a_command_that_lost_its_lock_stops_before_its_next_step() {
-    let name = "cluster::lock::a_command_that_lost_its_lock_stops_before_its_next_step";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         lose(&mut nodes, &["reboot", "--rolling"], "restart");
         assert_eq!(nodes.restarted.len(), 1);
         nodes.members.become_healthy();

@@ -92,9 +92,7 @@ fn only_a_former_member_is_removed_twice(nodes: &mut Nodes) {
 
 #[test]
 fn three_members_become_five_and_three_again_while_a_client_writes() {
-    let name =
-        "cluster::membership::three_members_become_five_and_three_again_while_a_client_writes";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let mut boards = Boards::default();
         let said = nodes.change(&["add", "etcd4"], |_| ());
         let wanted = "error: the address of etcd4 is missing\n";
@@ -150,8 +148,7 @@ fn three_members_become_five_and_three_again_while_a_client_writes() {
 
 #[test]
 fn a_dead_member_is_replaced_by_a_new_node() {
-    let name = "cluster::membership::a_dead_member_is_replaced_by_a_new_node";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let mut boards = Boards::default();
         let said = nodes.change(&["replace", "etcd3"], |_| ());
         let wanted = "error: etcd3 is running, and another board gets its name and address\nhint: if this is the new board, nothing is \
@@ -241,8 +238,7 @@ fn prepare_etcd4(nodes: &mut Nodes) {
 /// It was prepared, and is switched on after the command has looked at the members.
 #[test]
 fn a_node_that_joins_while_it_is_removed_is_no_member_afterwards() {
-    let name = "cluster::membership::a_node_that_joins_while_it_is_removed_is_no_member_afterwards";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         prepare_etcd4(&mut nodes);
         let go = nodes.members.scene.at("go");
         let sudo = format!(
@@ -258,8 +254,7 @@ fn a_node_that_joins_while_it_is_removed_is_no_member_afterwards() {
 /// A command that was killed may have left the others with the list that admits it, and the next one has looked at the members.
 #[test]
 fn a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards() {
-    let name = "cluster::membership::a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         prepare_etcd4(&mut nodes);
         nodes.change(&["remove", "etcd4"], |_| ()).done();
         let [asked, go] = ["asked", "go"].map(|name| nodes.members.scene.at(name));
@@ -274,8 +269,7 @@ fn a_node_that_joins_while_its_removal_is_repeated_is_no_member_afterwards() {
 
 #[test]
 fn an_insecure_cluster_grows_and_shrinks_while_a_client_writes() {
-    let name = "cluster::membership::an_insecure_cluster_grows_and_shrinks_while_a_client_writes";
-    with_insecure_nodes(name, |mut nodes| {
+    with_insecure_nodes(|mut nodes| {
         let mut boards = Boards::default();
         while_writing(&mut nodes, |nodes| {
             let words = ["add", "etcd4", "--address", "192.168.0.53", "--json"];

@@ -10,8 +10,7 @@ use crate::support::writer::while_writing;
 
 #[test]
 fn the_messages_of_a_node_are_shown_without_control_characters() {
-    let name = "cluster::nodes::the_messages_of_a_node_are_shown_without_control_characters";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let said = nodes.cluster(&["logs", "etcd2", "--lines", "7"]).done();
         let asked = "asked: --no-pager --quiet --output=short-iso --lines=7 --unit=etcd --unit=etcd-node-data --unit=etcd-node-grow";
         assert_eq!(said.text(), format!("{asked}\n\\u{{1b}}[2Jlast\n"));
@@ -67,8 +66,7 @@ fn the_messages_of_a_node_are_shown_without_control_characters() {
 
 #[test]
 fn all_nodes_restart_one_by_one_while_a_client_writes() {
-    let name = "cluster::nodes::all_nodes_restart_one_by_one_while_a_client_writes";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let (leader, before) = (nodes.members.leader(), nodes.members.term());
         let said = while_writing(&mut nodes, |nodes| {
             nodes.cluster(&["reboot", "--rolling", "--json"])
@@ -102,8 +100,7 @@ fn all_nodes_restart_one_by_one_while_a_client_writes() {
 /// Nobody has repeated or given up a restore that was interrupted.
 #[test]
 fn a_node_that_would_begin_again_with_a_snapshot_does_not_restart() {
-    let name = "cluster::nodes::a_node_that_would_begin_again_with_a_snapshot_does_not_restart";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let place = nodes.members.data("etcd2").join("restore");
         fs::create_dir(&place).unwrap();
         fs::write(place.join("wanted"), "00ff00ff00ff00ff\n").unwrap();
@@ -123,8 +120,7 @@ fn a_node_that_would_begin_again_with_a_snapshot_does_not_restart() {
 /// It may be the one that would begin again with a snapshot.
 #[test]
 fn a_node_that_cannot_be_asked_about_a_restore_does_not_restart() {
-    let name = "cluster::nodes::a_node_that_cannot_be_asked_about_a_restore_does_not_restart";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let sudo = nodes.folder(1).join("bin/sudo");
         let plain = fs::read_to_string(&sudo).unwrap();
         let when_asked = |act: &str| {
@@ -146,8 +142,7 @@ fn a_node_that_cannot_be_asked_about_a_restore_does_not_restart() {
 
 #[test]
 fn a_node_that_stays_off_ends_the_command_before_the_next_node() {
-    let name = "cluster::nodes::a_node_that_stays_off_ends_the_command_before_the_next_node";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let mut off = None;
         let key = nodes.members.scene.at("key").display().to_string();
         let words = ["reboot", "--rolling", "--wait", "1", "--ssh-identity", &key];

@@ -46,8 +46,7 @@ fn refused(nodes: &mut Nodes, off: &str) {
 
 #[test]
 fn the_other_nodes_are_looked_after_while_a_board_is_off() {
-    let name = "cluster::one_down::the_other_nodes_are_looked_after_while_a_board_is_off";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let client = nodes.members.client();
         client.put(address(0), "kept", "value").unwrap();
         nodes.run(&[], &["backup", "good.db"], |_| ()).done();

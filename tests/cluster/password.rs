@@ -21,8 +21,7 @@ fn put(members: &Members, password: &str) -> Said {
 
 #[test]
 fn users_log_in_with_the_password_that_the_state_directory_keeps() {
-    let name = "cluster::password::users_log_in_with_the_password_that_the_state_directory_keeps";
-    with_members(name, |mut members| {
+    with_members(|mut members| {
         for words in [
             "user add root:unknown",
             "user grant-role root root",

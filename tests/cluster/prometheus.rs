@@ -62,8 +62,7 @@ fn ask(members: &Members, options: &[&str]) -> Said {
 
 #[test]
 fn prometheus_scrapes_the_members_and_sees_which_one_is_down() {
-    let name = "cluster::prometheus::prometheus_scrapes_the_members_and_sees_which_one_is_down";
-    inside(name, || {
+    inside(|| {
         let mut members = Members::start_as(SETTING, "3.5", &[OPTION]);
         let client = |name: &str| {
             let path = members.scene.at("images/client").join(name);

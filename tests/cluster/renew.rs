@@ -83,8 +83,7 @@ fn outcomes(report: &Value) -> Vec<&str> {
 
 #[test]
 fn members_present_renewed_certificates_while_clients_write() {
-    let name = "cluster::renew::members_present_renewed_certificates_while_clients_write";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let before = [0, 1, 2].map(|member| serials(&nodes, member));
         let client = fs::read(nodes.folder(0).join("client/client.crt")).unwrap();
         let none = nodes.cluster(&["renew", "--json"]).done();
@@ -138,8 +137,7 @@ fn members_present_renewed_certificates_while_clients_write() {
 /// As when the certificates of all members have expired: the first ones serve clients only after the others have new ones.
 #[test]
 fn members_that_wait_for_each_other_are_looked_at_once_more() {
-    let name = "cluster::renew::members_that_wait_for_each_other_are_looked_at_once_more";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         for member in 0..3 {
             nodes.members.kill(member);
         }
@@ -162,8 +160,7 @@ fn members_that_wait_for_each_other_are_looked_at_once_more() {
 
 #[test]
 fn a_node_that_is_missed_gets_its_certificates_later() {
-    let name = "cluster::renew::a_node_that_is_missed_gets_its_certificates_later";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let program = nodes.folder(1).join("bin/sudo");
         let sudo = fs::read_to_string(&program).unwrap();
         let refusing = "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n";

@@ -45,8 +45,7 @@ fn failed(said: &Said, code: i32, error: &str) {
 
 #[test]
 fn all_members_begin_again_with_a_snapshot() {
-    let name = "cluster::restore::all_members_begin_again_with_a_snapshot";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         put(&nodes, "kept", "before");
         let access = nodes.members.scene.at("main.db");
         let scene = nodes.members.scene.at("");
@@ -176,8 +175,7 @@ fn restore_again_from_a_bucket(nodes: &mut Nodes) {
 
 #[test]
 fn a_node_that_was_late_begins_again_while_the_others_work() {
-    let name = "cluster::restore::a_node_that_was_late_begins_again_while_the_others_work";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         put(&nodes, "kept", "before");
         nodes.run(&[], &["backup", "main.db"], |_| ()).done();
         put(&nodes, "kept", "after");
@@ -205,8 +203,7 @@ fn a_node_that_was_late_begins_again_while_the_others_work() {
 /// Members were replaced, and only the images that were built since list the new ones.
 #[test]
 fn nodes_whose_images_list_other_members_begin_one_cluster() {
-    let name = "cluster::restore::nodes_whose_images_list_other_members_begin_one_cluster";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         put(&nodes, "kept", "before");
         nodes.run(&[], &["backup", "main.db"], |_| ()).done();
         put(&nodes, "kept", "after");

@@ -63,8 +63,7 @@ fn abort_without_a_node(nodes: &mut Nodes) {
 
 #[test]
 fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
-    let name = "cluster::rotate::the_ca_is_replaced_in_three_phases_while_a_client_writes";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let state = nodes.members.scene.at("etcd-cluster");
         let former = nodes.members.scene.at("former");
         fs::create_dir(&former).unwrap();
@@ -131,8 +130,7 @@ fn put_back(nodes: &Nodes, node: usize, texts: &[String]) {
 
 #[test]
 fn what_a_node_has_lost_is_handed_over_again() {
-    let name = "cluster::rotate::what_a_node_has_lost_is_handed_over_again";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let read = |node, place| fs::read_to_string(nodes.folder(node).join(place)).unwrap();
         let images = [0, 1, 2].map(|node| PLACES.map(|place| read(node, place)));
         step(&mut nodes, &[], "phase 1 of 3 is complete: ");

@@ -78,8 +78,7 @@ fn snapshots(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn only_the_leader_saves_and_never_without_room() {
-    let name = "cluster::scheduled::only_the_leader_saves_and_never_without_room";
-    with_nodes(name, |mut nodes| {
+    with_nodes(|mut nodes| {
         let leader = nodes.members.leader();
         for node in 0..3 {
             let data = roomy(&nodes, node);
@@ -125,8 +124,7 @@ fn only_the_leader_saves_and_never_without_room() {
 
 #[test]
 fn snapshots_go_to_another_host() {
-    let name = "cluster::scheduled::snapshots_go_to_another_host";
-    with_nodes(name, |nodes| {
+    with_nodes(|nodes| {
         let (leader, scene) = (nodes.members.leader(), &nodes.members.scene);
         let other = (leader + 1) % 3;
         let key = |node: usize| {

@@ -55,8 +55,7 @@ fn sick(members: &Members, options: &[&str], error: &str) -> Value {
 
 #[test]
 fn a_healthy_cluster_is_shown_with_everything_that_etcd_knows() {
-    let name = "cluster::status::a_healthy_cluster_is_shown_with_everything_that_etcd_knows";
-    with_members(name, |members| {
+    with_members(|members| {
         let outcome = well(&members, &["--json", "--prometheus", "etcd.prom"]);
         let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
         assert_eq!(report["format"], 1);
@@ -101,52 +100,48 @@ fn a_healthy_cluster_is_shown_with_everything_that_etcd_knows() {
 
 #[test]
 fn missing_members_and_a_missing_quorum_are_named() {
-    with_members(
-        "cluster::status::missing_members_and_a_missing_quorum_are_named",
-        |mut members| {
-            members.kill(2);
-            members.become_healthy();
-            let silent = "does not answer: Connection refused (os error 111)";
-            let report = sick(&members, &[], &format!("degraded: etcd3 {silent}\n"));
-            assert_eq!(report["members"][2]["reachable"], false);
-            assert_eq!(report["members"][2]["started"], true);
-            // A file that cannot be written hides nothing.
-            let unwritable = ["--prometheus", "none/etcd.prom"];
-            let outcome = eventually(&members, &unwritable, |outcome| {
-                outcome.stdout.starts_with("cluster main: degraded, 2 of 3")
-            });
-            let said = &outcome.stderr;
-            assert!(said.starts_with("warning: writing "), "{said}");
-            assert_eq!(outcome.code, Some(6), "{said}");
-            members.kill(1);
-            let report = sick(&members, &[], "down: etcd1 does not confirm a read: ");
-            assert_eq!(report["verdict"], "down");
-            let problems = report["problems"].as_array().unwrap();
-            assert!(
-                problems.contains(&format!("etcd2 {silent}").into()),
-                "{report:#}"
-            );
-            // Members that start without a quorum serve no clients, but answer the others.
-            members.kill(0);
-            members.resume(0);
-            let waits = "etcd runs and serves no clients: it waits for the other members";
-            sick(
-                &members,
-                &[],
-                &format!("down: etcd1 does not answer: {waits}\n"),
-            );
-            // And well again.
-            members.resume(1);
-            members.resume(2);
-            well(&members, &[]);
-        },
-    );
+    with_members(|mut members| {
+        members.kill(2);
+        members.become_healthy();
+        let silent = "does not answer: Connection refused (os error 111)";
+        let report = sick(&members, &[], &format!("degraded: etcd3 {silent}\n"));
+        assert_eq!(report["members"][2]["reachable"], false);
+        assert_eq!(report["members"][2]["started"], true);
+        // A file that cannot be written hides nothing.
+        let unwritable = ["--prometheus", "none/etcd.prom"];
+        let outcome = eventually(&members, &unwritable, |outcome| {
+            outcome.stdout.starts_with("cluster main: degraded, 2 of 3")
+        });
+        let said = &outcome.stderr;
+        assert!(said.starts_with("warning: writing "), "{said}");
+        assert_eq!(outcome.code, Some(6), "{said}");
+        members.kill(1);
+        let report = sick(&members, &[], "down: etcd1 does not confirm a read: ");
+        assert_eq!(report["verdict"], "down");
+        let problems = report["problems"].as_array().unwrap();
+        assert!(
+            problems.contains(&format!("etcd2 {silent}").into()),
+            "{report:#}"
+        );
+        // Members that start without a quorum serve no clients, but answer the others.
+        members.kill(0);
+        members.resume(0);
+        let waits = "etcd runs and serves no clients: it waits for the other members";
+        sick(
+            &members,
+            &[],
+            &format!("down: etcd1 does not answer: {waits}\n"),
+        );
+        // And well again.
+        members.resume(1);
+        members.resume(2);
+        well(&members, &[]);
+    });
 }
 
 #[test]
 fn a_foreign_state_directory_is_reported_with_the_way_out() {
-    let name = "cluster::status::a_foreign_state_directory_is_reported_with_the_way_out";
-    with_members(name, |members| {
+    with_members(|members| {
         let build = ["--nodes", "3", "--state", "other", "--out", "o"];
         members.scene.run("build", &build).done();
         let outcome = status(&members, &["--state", "other"]);
@@ -169,8 +164,7 @@ fn a_foreign_state_directory_is_reported_with_the_way_out() {
 
 #[test]
 fn an_alarm_makes_the_cluster_degraded() {
-    let name = "cluster::status::an_alarm_makes_the_cluster_degraded";
-    with_members_and(name, &["--quota-backend-bytes=4194304"], |members| {
+    with_members_and(&["--quota-backend-bytes=4194304"], |members| {
         let (client, value) = (members.client(), "x".repeat(1 << 20));
         let full = (0..20).any(|key| client.put(address(0), &key.to_string(), &value).is_err());
         assert!(full, "etcd has accepted 20 MiB");
@@ -197,66 +191,59 @@ esac
 
 #[test]
 fn nodes_are_asked_over_ssh_for_a_limited_time() {
-    with_members(
-        "cluster::status::nodes_are_asked_over_ssh_for_a_limited_time",
-        |members| {
-            members.scene.file("bin/ssh", SSH);
-            let ssh = members.scene.at("bin/ssh");
-            fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
-            let path = format!("{}:/usr/bin:/bin", ssh.parent().unwrap().display());
-            let started = Instant::now();
-            let outcome = members.scene.bare_with_path(
-                &path,
-                &["cluster", "status", "--json", "--ssh-timeout", "10"],
-            );
-            assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
-            let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
-            let [first, second, third] = [0, 1, 2].map(|at| &report["members"][at]);
-            let offset = first["node"]["clock_offset"].as_f64().unwrap();
-            assert!(offset.abs() < 10.0, "{offset}");
-            assert!(first["node"]["read_only"].is_boolean(), "{first}");
-            assert_eq!(
-                second["ssh_trouble"],
-                "its host key is not the one in known_hosts"
-            );
-            assert_eq!(third["ssh_trouble"], "it did not end within 10 s");
-        },
-    );
+    with_members(|members| {
+        members.scene.file("bin/ssh", SSH);
+        let ssh = members.scene.at("bin/ssh");
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", ssh.parent().unwrap().display());
+        let started = Instant::now();
+        let outcome = members.scene.bare_with_path(
+            &path,
+            &["cluster", "status", "--json", "--ssh-timeout", "10"],
+        );
+        assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
+        let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let [first, second, third] = [0, 1, 2].map(|at| &report["members"][at]);
+        let offset = first["node"]["clock_offset"].as_f64().unwrap();
+        assert!(offset.abs() < 10.0, "{offset}");
+        assert!(first["node"]["read_only"].is_boolean(), "{first}");
+        assert_eq!(
+            second["ssh_trouble"],
+            "its host key is not the one in known_hosts"
+        );
+        assert_eq!(third["ssh_trouble"], "it did not end within 10 s");
+    });
 }
 
 #[test]
 fn watching_repeats_the_report_until_it_is_stopped() {
-    with_members(
-        "cluster::status::watching_repeats_the_report_until_it_is_stopped",
-        |members| {
-            let command = ["cluster", "status", "--watch", "1", "--state"];
-            let state = members.scene.at("etcd-cluster");
-            let words = [&command[..], &[state.to_str().unwrap()]].concat();
-            let mut watching = Running::start_in(&members.scene.at("tmp"), PROGRAM, &words);
-            until(|| {
-                let text = watching.text();
-                let reports = text.matches("cluster main: healthy").count();
-                (reports >= 2).then_some(()).ok_or(text)
-            });
-            assert!(!watching.has_ended());
-            watching.interrupt();
-            watching.wait();
-            // It also ends when nobody reads any more.
-            let (started, state) = (Instant::now(), state.display());
-            let script = format!(
-                "timeout 120 {PROGRAM} cluster status --watch 1 --state {state} | head -n 1"
-            );
-            let text = tool("sh", &["-c", &script]).done().text();
-            assert!(text.starts_with("cluster main: "), "{text}");
-            assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
-        },
-    );
+    with_members(|members| {
+        let command = ["cluster", "status", "--watch", "1", "--state"];
+        let state = members.scene.at("etcd-cluster");
+        let words = [&command[..], &[state.to_str().unwrap()]].concat();
+        let mut watching = Running::start_in(&members.scene.at("tmp"), PROGRAM, &words);
+        until(|| {
+            let text = watching.text();
+            let reports = text.matches("cluster main: healthy").count();
+            (reports >= 2).then_some(()).ok_or(text)
+        });
+        assert!(!watching.has_ended());
+        watching.interrupt();
+        watching.wait();
+        // It also ends when nobody reads any more.
+        let (started, state) = (Instant::now(), state.display());
+        let script = format!(
+            "timeout 120 {PROGRAM} cluster status --watch 1 --state {state} | head -n 1"
+        );
+        let text = tool("sh", &["-c", &script]).done().text();
+        assert!(text.starts_with("cluster main: "), "{text}");
+        assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
+    });
 }
 
 #[test]
 fn authentication_does_not_keep_the_administrator_out() {
-    let name = "cluster::status::authentication_does_not_keep_the_administrator_out";
-    with_members(name, |members| {
+    with_members(|members| {
         members
             .etcdctl(&["user", "add", "root", "--no-password"])
             .done();

@@ -166,8 +166,7 @@ fn upgrade_to_images(nodes: &mut Nodes, running: &str, version: &str) {
 
 #[test]
 fn members_are_upgraded_one_at_a_time_while_a_client_writes() {
-    let name = "cluster::upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes";
-    with_nodes_of("3.4", name, |mut nodes| {
+    with_nodes_of("3.4", |mut nodes| {
         let (old, new) = (version("3.4"), version("3.5"));
         assert_eq!(versions(&nodes), [old.as_str(); 3]);
         refuse(&mut nodes, [&old, &new]);

@@ -294,8 +294,8 @@ pub(crate) fn turn() -> File {
     turn
 }
 
-/// Runs the test `name` once more inside namespaces, where it executes `body`, when no other test boots machines.
-pub(crate) fn inside(name: &str, body: impl FnOnce()) {
+/// Runs the test once more inside namespaces, where it executes `body`, when no other test boots machines.
+pub(crate) fn inside(body: impl FnOnce()) {
     let _turn = (!enclosed::is_inside()).then(turn);
-    enclosed::inside(name, body);
+    enclosed::inside(body);
 }

@@ -71,14 +71,14 @@ pub(crate) struct Members {
     pub(crate) is_insecure: bool,
 }
 
-/// Runs the test `name` inside namespaces, with three healthy members.
-pub(crate) fn with_members(name: &str, body: impl FnOnce(Members)) {
-    with_members_and(name, &[], body);
+/// Runs the test inside namespaces, with three healthy members.
+pub(crate) fn with_members(body: impl FnOnce(Members)) {
+    with_members_and(&[], body);
 }
 
-/// Runs the test `name` inside namespaces, with three healthy members that get more options.
-pub(crate) fn with_members_and(name: &str, options: &[&str], body: impl FnOnce(Members)) {
-    enclosed::inside(name, || body(Members::start(SERIES, options)));
+/// Runs the test inside namespaces, with three healthy members that get more options.
+pub(crate) fn with_members_and(options: &[&str], body: impl FnOnce(Members)) {
+    enclosed::inside(|| body(Members::start(SERIES, options)));
 }
 
 /// Returns the address of a member, as `build --nodes 3` assigns it.

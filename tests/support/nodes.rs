@@ -48,20 +48,20 @@ pub(crate) struct Nodes {
     starting: Vec<usize>,
 }
 
-/// Runs the test `name` inside namespaces, with three healthy members whose nodes answer over ssh.
-pub(crate) fn with_nodes(name: &str, body: impl FnOnce(Nodes)) {
-    with_nodes_of("3.5", name, body);
+/// Runs the test inside namespaces, with three healthy members whose nodes answer over ssh.
+pub(crate) fn with_nodes(body: impl FnOnce(Nodes)) {
+    with_nodes_of("3.5", body);
 }
 
-/// Runs the test `name` as [`with_nodes`] does, with images that contain this minor version of etcd.
-pub(crate) fn with_nodes_of(series: &'static str, name: &str, body: impl FnOnce(Nodes)) {
-    enclosed::inside(name, || body(Nodes::start(Members::start(series, &[]))));
+/// Runs the test as [`with_nodes`] does, with images that contain this minor version of etcd.
+pub(crate) fn with_nodes_of(series: &'static str, body: impl FnOnce(Nodes)) {
+    enclosed::inside(|| body(Nodes::start(Members::start(series, &[]))));
 }
 
-/// Runs the test `name` as [`with_nodes`] does, with members that speak plain HTTP.
-pub(crate) fn with_insecure_nodes(name: &str, body: impl FnOnce(Nodes)) {
+/// Runs the test as [`with_nodes`] does, with members that speak plain HTTP.
+pub(crate) fn with_insecure_nodes(body: impl FnOnce(Nodes)) {
     let members = || Members::start_as("[etcd]\ninsecure = true\n", "3.5", &[]);
-    enclosed::inside(name, || body(Nodes::start(members())));
+    enclosed::inside(|| body(Nodes::start(members())));
 }
 
 /// Returns the sshd that is installed, or unpacked by `cargo xtask quick`.

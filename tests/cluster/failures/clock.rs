@@ -14,39 +14,36 @@ const ISSUING: [&str; 4] = [
 
 #[test]
 fn a_clock_that_is_off_by_a_year_is_named_and_changes_nothing() {
-    with_nodes(
-        "cluster::failures::clock::a_clock_that_is_off_by_a_year_is_named_and_changes_nothing",
-        |mut nodes| {
-            let key = |name: &str| format!("etcd-cluster/{name}");
-            let files = [
-                key("nodes/etcd1/server.crt"),
-                key("admin.crt"),
-                key("cluster.json"),
-            ];
-            let texts = |nodes: &Nodes| files.each_ref().map(|file| nodes.members.scene.text(file));
-            let before = texts(&nodes);
-            for offset in ["+1y", "-1y"] {
-                for command in ISSUING {
-                    let words = words(&nodes, OWN, command);
-                    let words: Vec<_> = words.iter().map(String::as_str).collect();
-                    let before = at_time(offset);
-                    let said = nodes.run(&before.each_ref().map(String::as_str), &words, |_| ());
-                    assert!(matches!(said.code, Some(4 | 6)), "{}", said.words());
-                    let (error, hint) = said.err.trim_end().rsplit_once("\nhint: ").unwrap();
-                    let is_named = error.contains("the clock of this machine");
-                    assert!(
-                        is_named && hint.contains("the clock of this machine"),
-                        "{}",
-                        said.words()
-                    );
-                }
+    with_nodes(|mut nodes| {
+        let key = |name: &str| format!("etcd-cluster/{name}");
+        let files = [
+            key("nodes/etcd1/server.crt"),
+            key("admin.crt"),
+            key("cluster.json"),
+        ];
+        let texts = |nodes: &Nodes| files.each_ref().map(|file| nodes.members.scene.text(file));
+        let before = texts(&nodes);
+        for offset in ["+1y", "-1y"] {
+            for command in ISSUING {
+                let words = words(&nodes, OWN, command);
+                let words: Vec<_> = words.iter().map(String::as_str).collect();
+                let before = at_time(offset);
+                let said = nodes.run(&before.each_ref().map(String::as_str), &words, |_| ());
+                assert!(matches!(said.code, Some(4 | 6)), "{}", said.words());
+                let (error, hint) = said.err.trim_end().rsplit_once("\nhint: ").unwrap();
+                let is_named = error.contains("the clock of this machine");
+                assert!(
+                    is_named && hint.contains("the clock of this machine"),
+                    "{}",
+                    said.words()
+                );
             }
-            without_a_login(&mut nodes);
-            assert_eq!(texts(&nodes), before);
-            assert_eq!(nodes.members.scene.text("cluster.toml"), "");
-            assert!(nodes.etcd_restarted.is_empty());
-        },
-    );
+        }
+        without_a_login(&mut nodes);
+        assert_eq!(texts(&nodes), before);
+        assert_eq!(nodes.members.scene.text("cluster.toml"), "");
+        assert!(nodes.etcd_restarted.is_empty());
+    });
 }
 
 /// No node knows the operator's key, but etcd tells its time, and presents its certificate.
@@ -71,32 +68,29 @@ fn without_a_login(nodes: &mut Nodes) {
 #[test]
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_wrong_clock_issues_no_certificate() {
-    with_nodes(
-        "cluster::failures::clock::a_wrong_clock_issues_no_certificate",
-        |mut nodes| {
-            let mut diary = Diary::new("clock");
-            prepare(&mut nodes);
-            let state = nodes
+    with_nodes(|mut nodes| {
+        let mut diary = Diary::new("clock");
+        prepare(&mut nodes);
+        let state = nodes
+            .members
+            .scene
+            .text("etcd-cluster/nodes/etcd1/server.crt");
+        for (title, offset) in [("a year ahead", "+1y"), ("a year behind", "-1y")] {
+            lead(&mut nodes);
+            diary.part(&format!("The operator's clock is {title}"), OWN);
+            diary.before = at_time(offset).to_vec();
+            for command in COMMANDS {
+                let command = command.replace("new.db", &format!("new{offset}.db"));
+                diary.run(&mut nodes, &command);
+                lead(&mut nodes);
+            }
+            intact(&nodes);
+            let now = nodes
                 .members
                 .scene
                 .text("etcd-cluster/nodes/etcd1/server.crt");
-            for (title, offset) in [("a year ahead", "+1y"), ("a year behind", "-1y")] {
-                lead(&mut nodes);
-                diary.part(&format!("The operator's clock is {title}"), OWN);
-                diary.before = at_time(offset).to_vec();
-                for command in COMMANDS {
-                    let command = command.replace("new.db", &format!("new{offset}.db"));
-                    diary.run(&mut nodes, &command);
-                    lead(&mut nodes);
-                }
-                intact(&nodes);
-                let now = nodes
-                    .members
-                    .scene
-                    .text("etcd-cluster/nodes/etcd1/server.crt");
-                assert_eq!(now, state);
-            }
-            diary.reviewed();
-        },
-    );
+            assert_eq!(now, state);
+        }
+        diary.reviewed();
+    });
 }

@@ -11,25 +11,22 @@ use crate::support::tool::Said;
 #[test]
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_command_without_one_member_does_what_it_can() {
-    with_nodes(
-        "cluster::failures::cut::a_command_without_one_member_does_what_it_can",
-        |mut nodes| {
-            let mut diary = Diary::new("cut");
-            prepare(&mut nodes);
-            lead(&mut nodes);
-            Members::cut(1);
-            diary.part("One member is cut off", OWN);
-            for command in COMMANDS {
-                diary.run(&mut nodes, command);
-            }
-            Members::connect(1);
-            intact(&nodes);
-            diary.part("The member is there again", OWN);
-            diary.run(&mut nodes, "renew").done();
-            diary.run(&mut nodes, "status").done();
-            diary.reviewed();
-        },
-    );
+    with_nodes(|mut nodes| {
+        let mut diary = Diary::new("cut");
+        prepare(&mut nodes);
+        lead(&mut nodes);
+        Members::cut(1);
+        diary.part("One member is cut off", OWN);
+        for command in COMMANDS {
+            diary.run(&mut nodes, command);
+        }
+        Members::connect(1);
+        intact(&nodes);
+        diary.part("The member is there again", OWN);
+        diary.run(&mut nodes, "renew").done();
+        diary.run(&mut nodes, "status").done();
+        diary.reviewed();
+    });
 }
 
 /// How long a member is cut off: longer than ssh waits for it.
@@ -58,34 +55,27 @@ const MOMENTS: [Moment; 5] = [
 #[test]
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_cut_in_the_middle_of_a_command_does_no_harm() {
-    with_nodes(
-        "cluster::failures::cut::a_cut_in_the_middle_of_a_command_does_no_harm",
-        |mut nodes| {
-            prepare(&mut nodes);
-            for (command, moment) in MOMENTS {
-                cut_and_repeat(&mut nodes, command, moment);
-            }
-            intact(&nodes);
-        },
-    );
+    with_nodes(|mut nodes| {
+        prepare(&mut nodes);
+        for (command, moment) in MOMENTS {
+            cut_and_repeat(&mut nodes, command, moment);
+        }
+        intact(&nodes);
+    });
 }
 
 #[test]
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_cut_in_the_middle_of_an_upgrade_does_no_harm() {
-    with_nodes_of(
-        "3.4",
-        "cluster::failures::cut::a_cut_in_the_middle_of_an_upgrade_does_no_harm",
-        |mut nodes| {
-            prepare(&mut nodes);
-            let release = super::release_of(&nodes, "3.5");
-            let command = format!("upgrade --etcd {release}");
-            cut_and_repeat(&mut nodes, &command, |nodes| {
-                having(|node| nodes.members.data(NAMES[node]).join("programs/new"))
-            });
-            intact(&nodes);
-        },
-    );
+    with_nodes_of("3.4", |mut nodes| {
+        prepare(&mut nodes);
+        let release = super::release_of(&nodes, "3.5");
+        let command = format!("upgrade --etcd {release}");
+        cut_and_repeat(&mut nodes, &command, |nodes| {
+            having(|node| nodes.members.data(NAMES[node]).join("programs/new"))
+        });
+        intact(&nodes);
+    });
 }
 
 /// Cuts a member off for a while in the middle of a command, and runs the command again if it failed. Whatever restarts

@@ -16,18 +16,15 @@ fn kind(command: &str) -> &str {
 #[test]
 #[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_full_disk_leaves_everything_as_it_was() {
-    with_nodes(
-        "cluster::failures::full::a_full_disk_leaves_everything_as_it_was",
-        |mut nodes| {
-            let mut diary = Diary::new("full");
-            prepare(&mut nodes);
-            lead(&mut nodes);
-            full_laptop(&mut nodes, &mut diary);
-            nodes.settle();
-            intact(&nodes);
-            diary.reviewed();
-        },
-    );
+    with_nodes(|mut nodes| {
+        let mut diary = Diary::new("full");
+        prepare(&mut nodes);
+        lead(&mut nodes);
+        full_laptop(&mut nodes, &mut diary);
+        nodes.settle();
+        intact(&nodes);
+        diary.reviewed();
+    });
 }
 
 /// The disk of the operator's machine is full, where the state directory and the other files are.

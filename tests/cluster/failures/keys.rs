@@ -10,28 +10,25 @@ use crate::support::tool::tool;
 
 #[test]
 fn wrong_keys_change_nothing() {
-    with_nodes(
-        "cluster::failures::keys::wrong_keys_change_nothing",
-        |mut nodes| {
-            let mut diary = Diary::new("keys");
-            prepare(&mut nodes);
-            let build = ["--nodes", "3", "--state", "other", "--out", "o"];
-            nodes.members.scene.run("build", &build).done();
-            diary.part("The state directory of another cluster", "other");
-            for command in COMMANDS {
-                diary.run(&mut nodes, command);
-            }
-            intact(&nodes);
-            strangers(&mut nodes, &mut diary);
-            intact(&nodes);
-            somebody_else(&mut nodes, &mut diary);
-            intact(&nodes);
-            other_host_keys(&mut nodes, &mut diary);
-            snapshots(&mut nodes, &mut diary);
-            intact(&nodes);
-            diary.reviewed();
-        },
-    );
+    with_nodes(|mut nodes| {
+        let mut diary = Diary::new("keys");
+        prepare(&mut nodes);
+        let build = ["--nodes", "3", "--state", "other", "--out", "o"];
+        nodes.members.scene.run("build", &build).done();
+        diary.part("The state directory of another cluster", "other");
+        for command in COMMANDS {
+            diary.run(&mut nodes, command);
+        }
+        intact(&nodes);
+        strangers(&mut nodes, &mut diary);
+        intact(&nodes);
+        somebody_else(&mut nodes, &mut diary);
+        intact(&nodes);
+        other_host_keys(&mut nodes, &mut diary);
+        snapshots(&mut nodes, &mut diary);
+        intact(&nodes);
+        diary.reviewed();
+    });
 }
 
 /// The administrator's certificate is of another CA, or has expired.
