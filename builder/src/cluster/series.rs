@@ -65,34 +65,25 @@ impl ClusterReport {
             if series > target {
                 return Err(self.refuse_return(name, (from, series), (version, target)));
             }
-            if let Some(limit) = unready(series, from).filter(|_| !has_begun && target > series) {
-                return Err(self.refuse_unready(name, (from, limit), version));
-            }
-            if !series.reaches(target) {
+            let refuse = |why: &str, before: &str| {
                 let message = format!(
-                    "cluster {} cannot change from etcd {from} ({name}) to {version}: etcd allows one minor version at a time",
+                    "cluster {} cannot change from etcd {from} ({name}) to {version}: {why}",
                     self.cluster
                 );
+                Err(Kind::Refused.error(message, format!("upgrade to {before} first")))
+            };
+            let limit = unready(series, from).filter(|_| !has_begun && target > series);
+            if let Some((patch, why)) = limit {
+                let before = format!("etcd {series}.{patch} or a later release of {series}");
+                return refuse(why, &before);
+            }
+            if !series.reaches(target) {
                 let next = Series(series.0, series.1.saturating_add(1));
-                let hint = format!("upgrade to a release of etcd {next} first");
-                return Err(Kind::Refused.error(message, hint));
+                let before = format!("a release of etcd {next}");
+                return refuse("etcd allows one minor version at a time", &before);
             }
         }
         Ok(())
-    }
-
-    fn refuse_unready(
-        &self,
-        name: &str,
-        (from, (series, patch, why)): (&str, (Series, u32, &str)),
-        version: &str,
-    ) -> anyhow::Error {
-        let message = format!(
-            "cluster {} cannot change from etcd {from} ({name}) to {version}: {why}",
-            self.cluster
-        );
-        let hint = format!("upgrade to etcd {series}.{patch} or a later release of {series} first");
-        Kind::Refused.error(message, hint)
     }
 
     fn refuse_return(
@@ -115,12 +106,13 @@ impl ClusterReport {
     }
 }
 
-/// Returns the limit that a member of this version does not reach, if any.
-fn unready(series: Series, version: &str) -> Option<(Series, u32, &'static str)> {
+/// Returns the patch version of this series that a member does not reach, if it must reach one, and why.
+fn unready(series: Series, version: &str) -> Option<(u32, &'static str)> {
     let patch = version.split(['.', '-', '+']).nth(2);
     let patch: Option<u32> = patch.and_then(|patch| patch.parse().ok());
-    let limit = READY.into_iter().find(|(known, ..)| *known == series);
-    limit.filter(|(_, first, _)| patch.is_none_or(|patch| patch < *first))
+    let (_, first, why) = READY.into_iter().find(|(known, ..)| *known == series)?;
+    let is_unready = patch.is_none_or(|patch| patch < first);
+    is_unready.then_some((first, why))
 }
 
 impl fmt::Display for Series {
