@@ -49,3 +49,15 @@ pub struct LoginOptions {
     #[command(flatten)]
     pub ssh: SshOptions,
 }
+
+/// Where the keys of a cluster are, and how to log in to its nodes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct KeysOptions {
+    /// Read the keys of the CA and of the cluster from this directory
+    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    pub state: PathBuf,
+    /// How to log in to the nodes.
+    #[command(flatten)]
+    pub ssh: SshOptions,
+}

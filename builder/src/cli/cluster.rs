@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::access::{AccessOptions, LoginOptions, SshOptions};
+use super::access::{AccessOptions, KeysOptions, LoginOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
 use super::options::{count, days, number};
 use super::upgrade::UpgradeOptions;
@@ -312,17 +312,9 @@ pub struct RenewOptions {
     /// Renew certificates that expire within this many days
     #[arg(long, value_name = "DAYS", default_value = "60", value_parser = days)]
     pub within: u32,
-    /// Read the keys of the CA and of the cluster from this directory
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "etcd-cluster",
-        help_heading = "Cluster"
-    )]
-    pub state: PathBuf,
-    /// How to log in to the nodes.
+    /// The keys of the cluster, and its nodes.
     #[command(flatten)]
-    pub ssh: SshOptions,
+    pub keys: KeysOptions,
 }
 
 /// How far to replace the CA.
@@ -334,15 +326,7 @@ pub struct RotateCaOptions {
     /// Return to the previous CA, before the third phase
     #[arg(long, conflicts_with = "all")]
     pub abort: bool,
-    /// Read the keys of the CA and of the cluster from this directory
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "etcd-cluster",
-        help_heading = "Cluster"
-    )]
-    pub state: PathBuf,
-    /// How to log in to the nodes.
+    /// The keys of the cluster, and its nodes.
     #[command(flatten)]
-    pub ssh: SshOptions,
+    pub keys: KeysOptions,
 }

@@ -27,7 +27,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser};
 
 pub use crate::image_format::ImageFormat;
-pub use access::{AccessOptions, LoginOptions, SshOptions};
+pub use access::{AccessOptions, KeysOptions, LoginOptions, SshOptions};
 pub use aws::AwsVariables;
 pub use boot::{BootMachine, BootOptions};
 pub use build::{BuildOptions, Fetch};

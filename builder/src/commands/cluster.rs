@@ -108,17 +108,17 @@ fn operation<'a>(
 fn renew(options: &RenewOptions, environment: &Environment, mode: &OutputMode) -> Result<()> {
     let progress = progress::stderr(mode.quiet);
     let now = environment.clock;
-    let access = Access::open(&options.state, ssh_login(&options.ssh))?;
+    let access = Access::open(&options.keys.state, ssh_login(&options.keys.ssh))?;
     access.must_use_certificates()?;
     // The operator's own certificate may have expired. Otherwise, nothing changes while another command has the lock.
     let (name, operator) = ("cluster renew", &environment.operator);
     let taken = OperatorLock::attempt(&access, name, operator, now, &*progress)?.ok();
     access.must_know_the_time(now)?;
-    let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
+    let renewed = cluster::renew_in_state(&options.keys.state, options.within, now)?;
     if let Some(warning) = &renewed.warning {
         progress.note(warning);
     }
-    let access = Access::open(&options.state, ssh_login(&options.ssh))?;
+    let access = Access::open(&options.keys.state, ssh_login(&options.keys.ssh))?;
     let lock = match taken {
         Some(lock) => lock,
         None => lock(&access, name, environment, &*progress)?,
@@ -135,7 +135,7 @@ fn rotate_ca(
     mode: &OutputMode,
 ) -> Result<()> {
     let progress = progress::stderr(mode.quiet);
-    let access = Access::open(&options.state, ssh_login(&options.ssh))?;
+    let access = Access::open(&options.keys.state, ssh_login(&options.keys.ssh))?;
     access.must_use_certificates()?;
     let (operator, now) = (&environment.operator, environment.clock);
     let lock = OperatorLock::require(&access, "cluster rotate-ca", operator, now, &*progress)?;
@@ -146,8 +146,8 @@ fn rotate_ca(
         (false, false) => RotationStep::Next,
     };
     let rotating = Rotating {
-        state: &options.state,
-        ssh: ssh_login(&options.ssh),
+        state: &options.keys.state,
+        ssh: ssh_login(&options.keys.ssh),
         now,
         lock: &lock,
         progress: &*progress,
