@@ -90,10 +90,11 @@ impl Copy<'_> {
 
     /// Runs requests of debugfs on the root.
     pub(crate) fn debugfs(&self, requests: &[String]) {
+        let script = self.at("script");
+        fs::write(&script, requests.join("\n") + "\n").unwrap();
         let partition = self.partition(self.sound.root);
-        for request in requests {
-            tool("debugfs", &["-w", "-R", request, &partition]).done();
-        }
+        let words = ["-w", "-f", script.to_str().unwrap(), &partition];
+        tool("debugfs", &words).done();
     }
 
     pub(crate) fn root_text(&self, path: &str) -> String {
@@ -104,20 +105,17 @@ impl Copy<'_> {
 
     /// Writes a file of the root, which keeps its mode and belongs to root.
     pub(crate) fn write(&self, path: &str, text: &str) -> &Self {
-        let source = self.sound.scene.at("source");
+        let source = self.at("source");
         fs::write(&source, text).unwrap();
-        let (folder, name) = path.rsplit_once('/').unwrap();
+        let (folder, _) = path.rsplit_once('/').unwrap();
+        let folders = ancestors(folder).into_iter();
         let mut requests = vec![format!("rm {path}")];
-        requests.extend(
-            ancestors(folder)
-                .into_iter()
-                .map(|it| format!("mkdir {it}")),
-        );
-        let request = format!("write {} {path}", source.display());
-        assert!(!name.is_empty());
-        requests.push(request);
-        requests.push(format!("sif {path} uid 0"));
-        requests.push(format!("sif {path} mode 0100644"));
+        requests.extend(folders.map(|it| format!("mkdir {it}")));
+        requests.extend([
+            format!("write {} {path}", source.display()),
+            format!("sif {path} uid 0"),
+            format!("sif {path} mode 0100644"),
+        ]);
         self.debugfs(&requests);
         self
     }
@@ -139,18 +137,12 @@ impl Copy<'_> {
 
     pub(crate) fn link(&self, path: &str, target: &str) -> &Self {
         let (folder, name) = path.rsplit_once('/').unwrap();
-        let script = self.sound.scene.at("script");
-        fs::write(
-            &script,
-            format!("rm {path}\nmkdir {folder}\ncd {folder}\nsymlink {name} {target}\n"),
-        )
-        .unwrap();
-        let partition = self.partition(self.sound.root);
-        tool(
-            "debugfs",
-            &["-w", "-f", script.to_str().unwrap(), &partition],
-        )
-        .done();
+        self.debugfs(&[
+            format!("rm {path}"),
+            format!("mkdir {folder}"),
+            format!("cd {folder}"),
+            format!("symlink {name} {target}"),
+        ]);
         self
     }
 
