@@ -1,6 +1,7 @@
 //! Checks that a store has a whole build or none, and that cards can be written from it.
 
 use std::fs::File;
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -370,12 +371,15 @@ fn a_store_that_returns_other_bytes_is_noticed_before_the_index_is_written() {
 #[test]
 fn a_moment_of_trouble_is_survived() {
     let (scene, server) = (scene(), Server::start());
-    server.fail(|request, before| {
-        let once = before == 0 && request.target.contains("/blobs/");
-        match request.method.as_str() {
-            "PUT" if once => Some(Fault::Answer("503 Service Unavailable", "SlowDown")),
-            "GET" if once => Some(Fault::Drop),
-            _ => None,
+    // A store that is busy is left alone for a second, so only two requests of a kind fail.
+    let left = Mutex::new(vec!["PUT", "PUT", "GET", "GET"]);
+    server.fail(move |request, before| {
+        let mut left = left.lock().unwrap();
+        let is_it = |method: &&str| before == 0 && request.is(method, "/blobs/");
+        let failing = left.iter().position(is_it)?;
+        match left.swap_remove(failing) {
+            "PUT" => Some(Fault::Answer("503 Service Unavailable", "SlowDown")),
+            _ => Some(Fault::Drop),
         }
     });
     build(&scene, &server, &sent()).done();
