@@ -13,7 +13,6 @@
 
 // What any module may use.
 mod attempt;
-mod blob;
 mod cache_item;
 mod client_view;
 mod config_txt;
@@ -37,6 +36,7 @@ mod printable;
 pub mod progress;
 pub mod refusals;
 mod secret;
+mod shared_bytes;
 mod shell;
 mod ssh_patterns;
 mod unquoted;

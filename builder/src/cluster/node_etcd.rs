@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result};
 
 use super::access::Access;
 use super::{node_program, ssh_reason};
-use crate::blob::SharedBytes;
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
+use crate::shared_bytes::SharedBytes;
 
 /// How long a node may take to write a program to a slow card after it has received it.
 const WRITE: Duration = Duration::from_mins(10);

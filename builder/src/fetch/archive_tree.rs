@@ -7,8 +7,8 @@ use anyhow::Result;
 use tar::EntryType;
 
 use super::decode::{Decoder, PackedFormat};
-use crate::blob::SharedBytes;
 use crate::failure::Kind;
+use crate::shared_bytes::SharedBytes;
 
 /// The largest size of the content, which is kept in memory.
 const LARGEST: u64 = if cfg!(test) { 1 << 20 } else { 4 << 30 };

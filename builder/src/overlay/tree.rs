@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 
-use crate::blob::SharedBytes;
 use crate::description::FileRole;
 use crate::hex;
 use crate::inspect::Volume;
 use crate::secret::{FingerprintKey, Secret};
+use crate::shared_bytes::SharedBytes;
 
 /// The desired changes of one node, in the order in which they are applied.
 #[derive(Clone, Debug)]

@@ -23,8 +23,8 @@ pub(crate) use self::pins::text as pins;
 use self::programs::{FoundPrograms, Program};
 use super::Options;
 use super::elf::{self, Libc};
-use crate::blob::SharedBytes;
 use crate::lock::{EtcdOrigin, LockedEtcd};
+use crate::shared_bytes::SharedBytes;
 use crate::spec::EtcdSource;
 
 /// etcd's programs, each an ELF file for 64-bit Arm.

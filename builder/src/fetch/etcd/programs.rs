@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::blob::SharedBytes;
 use crate::failure::Kind;
+use crate::shared_bytes::SharedBytes;
 
 /// The programs that are read; everything else is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,9 +12,9 @@ use fs_err::File;
 
 use super::archive::{self, ArchiveLayout};
 use super::programs::{Program, Unpacked};
-use crate::blob::SharedBytes;
 use crate::fetch::cache::CacheEntry;
 use crate::hex;
+use crate::shared_bytes::SharedBytes;
 
 /// The extension of such files in the cache.
 const PROGRAMS: &str = "programs";
