@@ -75,8 +75,7 @@ fn a_killed_renewal_or_rotation_continues() {
 fn a_killed_restore_or_restart_continues() {
     with_nodes(|mut nodes| {
         prepare(&mut nodes);
-        let restart: Moment =
-            |nodes| having(|node| nodes.folder(node).join("restart")).is_some();
+        let restart: Moment = |nodes| having(|node| nodes.folder(node).join("restart")).is_some();
         kill_and_repeat(&mut nodes, "reboot --rolling", &[restart]);
         kill_and_repeat(
             &mut nodes,
