@@ -146,6 +146,7 @@ fn split_quoted(text: &str) -> Result<(&str, &str), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table_tests::pairs;
     use super::{check, have_expired};
 
     #[test]
@@ -179,28 +180,21 @@ mod tests {
         ] {
             assert_eq!(check(options), Ok(()), "{options}");
         }
-        for (options, wanted) in [
-            (
-                "from=10.0.0.1",
-                "a value must be in double quotes, as in from=\"10.0.0.1\"",
-            ),
-            ("nopty", "it does not know one of them"),
-            ("no-restrict", "it does not know one of them"),
-            ("no-pty,no-dance", "it does not know one of them"),
-            (
-                "principals=\"a\"",
-                "`principals` is for the key of a CA, after `cert-authority`",
-            ),
-            (
-                "permitopen=\"nowhere\"",
-                "a value is not one that its option takes",
-            ),
-            ("pty=\"yes\"", "it does not know one of them"),
-            ("command", "one of them needs a value"),
-            ("command=\"a", "a double quote is not closed"),
-            ("from=\"a\",from=\"b\"", "one of them is listed twice"),
-            ("from=\"a\"no-pty", "they are not separated by commas"),
-        ] {
+        for (options, wanted) in pairs(
+            r#"
+            from=10.0.0.1 → a value must be in double quotes, as in from="10.0.0.1"
+            nopty → it does not know one of them
+            no-restrict → it does not know one of them
+            no-pty,no-dance → it does not know one of them
+            principals="a" → `principals` is for the key of a CA, after `cert-authority`
+            permitopen="nowhere" → a value is not one that its option takes
+            pty="yes" → it does not know one of them
+            command → one of them needs a value
+            command="a → a double quote is not closed
+            from="a",from="b" → one of them is listed twice
+            from="a"no-pty → they are not separated by commas
+            "#,
+        ) {
             assert_eq!(check(options), Err(wanted), "{options}");
         }
     }

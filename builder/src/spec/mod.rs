@@ -225,4 +225,6 @@ fn warnings(cluster: &Cluster) -> Vec<String> {
 }
 
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;

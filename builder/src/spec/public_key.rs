@@ -164,6 +164,7 @@ fn end_of_options(line: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table_tests::pairs;
     use super::*;
 
     const KEY: &str =
@@ -200,28 +201,15 @@ mod tests {
 
     #[test]
     fn other_formats_name_the_step_to_take() {
-        for (line, wanted) in [
-            (
-                "ssh-ed25519-cert-v01@openssh.com AAAA me",
-                "that is a certificate; give the public key itself, the file without `-cert`",
-            ),
-            (
-                "---- BEGIN SSH2 PUBLIC KEY ----",
-                "that key is in the format of RFC 4716; convert it with ssh-keygen -i -f FILE",
-            ),
-            (
-                "PuTTY-User-Key-File-3: ssh-ed25519",
-                "that is a private key of PuTTY; give the line that `puttygen -L FILE` prints",
-            ),
-            (
-                "-----BEGIN RSA PUBLIC KEY-----",
-                "that key is in PEM format; convert it with ssh-keygen -i -m PEM -f FILE",
-            ),
-            (
-                "-----BEGIN PUBLIC KEY-----",
-                "that key is in PEM format; convert it with ssh-keygen -i -m PKCS8 -f FILE",
-            ),
-        ] {
+        for (line, wanted) in pairs(
+            "
+            ssh-ed25519-cert-v01@openssh.com AAAA me → that is a certificate; give the public key itself, the file without `-cert`
+            ---- BEGIN SSH2 PUBLIC KEY ---- → that key is in the format of RFC 4716; convert it with ssh-keygen -i -f FILE
+            PuTTY-User-Key-File-3: ssh-ed25519 → that is a private key of PuTTY; give the line that `puttygen -L FILE` prints
+            -----BEGIN RSA PUBLIC KEY----- → that key is in PEM format; convert it with ssh-keygen -i -m PEM -f FILE
+            -----BEGIN PUBLIC KEY----- → that key is in PEM format; convert it with ssh-keygen -i -m PKCS8 -f FILE
+            ",
+        ) {
             assert_eq!(checked(line), Err(wanted.to_owned()));
         }
         for path in ["~/.ssh/id_ed25519.pub", "id_ed25519.pub"] {

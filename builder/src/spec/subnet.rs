@@ -232,6 +232,7 @@ fn reserved(network: IpNet, address: IpAddr) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table_tests::pairs;
     use super::*;
 
     fn subnet(text: &str) -> IpNet {
@@ -291,31 +292,18 @@ mod tests {
 
     #[test]
     fn addresses_that_no_host_has_are_refused() {
-        for (text, wanted) in [
-            (
-                "::ffff:192.168.0.50",
-                "`::ffff:192.168.0.50` is an IPv4 address in the form of IPv6; write 192.168.0.50",
-            ),
-            (
-                "fe80::1%eth0",
-                "`fe80::1%eth0` is a link-local address; give the node another one, as in fd00::50",
-            ),
-            (
-                "fd00::1%eth0",
-                "`fd00::1%eth0`: write fd00::1; the interface is set in [network]",
-            ),
-            (
-                "192.168.000.050",
-                "`192.168.000.050`: write 192.168.0.50; some programs read a leading zero as octal",
-            ),
-            ("1..2.3", "`1..2.3` is not an IP address"),
-            ("192.168.0.256", "`192.168.0.256` is not an IP address"),
-            (
-                "10.0.0.1/8",
-                "`10.0.0.1/8`: write the address alone; the prefix is set in [network]",
-            ),
-            ("10.0.0", "`10.0.0` is not an IP address"),
-        ] {
+        for (text, wanted) in pairs(
+            "
+            ::ffff:192.168.0.50 → `::ffff:192.168.0.50` is an IPv4 address in the form of IPv6; write 192.168.0.50
+            fe80::1%eth0 → `fe80::1%eth0` is a link-local address; give the node another one, as in fd00::50
+            fd00::1%eth0 → `fd00::1%eth0`: write fd00::1; the interface is set in [network]
+            192.168.000.050 → `192.168.000.050`: write 192.168.0.50; some programs read a leading zero as octal
+            1..2.3 → `1..2.3` is not an IP address
+            192.168.0.256 → `192.168.0.256` is not an IP address
+            10.0.0.1/8 → `10.0.0.1/8`: write the address alone; the prefix is set in [network]
+            10.0.0 → `10.0.0` is not an IP address
+            ",
+        ) {
             assert_eq!(check_node(text), Err(wanted.to_owned()));
         }
         for (text, wanted) in [

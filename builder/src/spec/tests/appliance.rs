@@ -1,5 +1,6 @@
 //! Tests of `[appliance]` and `replaces`: defaults, values, and mistakes with their lines.
 
+use super::super::table_tests::pairs;
 use super::*;
 
 #[test]
@@ -40,46 +41,20 @@ fn a_node_may_take_the_place_of_one_that_is_gone() {
 
 #[test]
 fn each_mistake_in_appliance_has_its_line() {
-    let cases = [
-        (
-            "read-only = 1",
-            "`read-only` must be true or false, not an integer",
-        ),
-        (
-            "readonly = true",
-            "unknown key `readonly` in [appliance]; did you mean `read-only`?",
-        ),
-        (
-            "wipe-data = \"yes\"",
-            "`wipe-data` must be true or false, not a string",
-        ),
-        ("avahi = 0", "`avahi` must be true or false, not an integer"),
-        (
-            "watchdog = 16",
-            "`watchdog` must be from 0 to 15 seconds, not 16",
-        ),
-        (
-            "ports = 22",
-            "`ports` must be a list of integers, not an integer",
-        ),
-        (
-            "ports = [2379, 2380, 0]",
-            "each item of `ports` must be from 1 to 65535, not 0",
-        ),
-        (
-            "ports = [22, \"ssh\"]",
-            "each item of `ports` must be an integer, not a string",
-        ),
-        (
-            "allow = [\"161/udp\", \"22/tcp from 10.0.0.0/8\"]",
-            "`ports` already opens TCP port 22 to everybody",
-        ),
-        (
-            "ports = [22, 2379]",
-            "`ports` must have 2380: without it there is no cluster",
-        ),
-    ];
-    for (line, wanted) in cases {
+    for (line, wanted) in pairs(
+        r#"
+        read-only = 1 → `read-only` must be true or false, not an integer
+        readonly = true → unknown key `readonly` in [appliance]; did you mean `read-only`?
+        wipe-data = "yes" → `wipe-data` must be true or false, not a string
+        avahi = 0 → `avahi` must be true or false, not an integer
+        watchdog = 16 → `watchdog` must be from 0 to 15 seconds, not 16
+        ports = 22 → `ports` must be a list of integers, not an integer
+        ports = [2379, 2380, 0] → each item of `ports` must be from 1 to 65535, not 0
+        ports = [22, "ssh"] → each item of `ports` must be an integer, not a string
+        allow = ["161/udp", "22/tcp from 10.0.0.0/8"] → `ports` already opens TCP port 22 to everybody
+        ports = [22, 2379] → `ports` must have 2380: without it there is no cluster
+        "#,
+    ) {
         let complaints = complaints(&input(&format!("{VALID}[appliance]\n{line}\n")));
         assert_eq!(complaints, [format!("lab/cluster.toml:54: {wanted}")]);
     }

@@ -1,5 +1,6 @@
 //! Tests of `[[network.other]]`: mistakes, and the resulting networks of the nodes.
 
+use super::super::table_tests::pairs;
 use super::*;
 
 const ETCD: &str = "[network]\ninterface = \"eth0\"\n";
@@ -78,29 +79,16 @@ fn its_name_is_that_of_another_wired_interface() {
 
 #[test]
 fn its_addresses_are_one_for_each_node_in_a_network_of_their_own() {
-    for (addresses, wanted) in [
-        ("[]", "give the nodes' `addresses`, or `dhcp = true`"),
-        (
-            "[\"10.1.0.11/24\"]",
-            "`addresses` must have one address for each of the 2 nodes, not 1",
-        ),
-        (
-            "[\"10.1.0.11\", \"10.1.0.12/24\"]",
-            "`10.1.0.11` needs its prefix length, as in \"10.1.0.11/24\"",
-        ),
-        (
-            "[\"10.1.0.11/24\", \"10.1.1.12/24\"]",
-            "10.1.1.12/24 is not in the network 10.1.0.0/24 of the first node",
-        ),
-        (
-            "[\"10.1.0.11/24\", \"10.1.0.11/24\"]",
-            "two nodes have 10.1.0.11",
-        ),
-        (
-            "[\"192.168.0.11/16\", \"192.168.0.12/16\"]",
-            "192.168.0.0/16 overlaps etcd's network",
-        ),
-    ] {
+    for (addresses, wanted) in pairs(
+        r#"
+        [] → give the nodes' `addresses`, or `dhcp = true`
+        ["10.1.0.11/24"] → `addresses` must have one address for each of the 2 nodes, not 1
+        ["10.1.0.11", "10.1.0.12/24"] → `10.1.0.11` needs its prefix length, as in "10.1.0.11/24"
+        ["10.1.0.11/24", "10.1.1.12/24"] → 10.1.1.12/24 is not in the network 10.1.0.0/24 of the first node
+        ["10.1.0.11/24", "10.1.0.11/24"] → two nodes have 10.1.0.11
+        ["192.168.0.11/16", "192.168.0.12/16"] → 192.168.0.0/16 overlaps etcd's network
+        "#,
+    ) {
         complains(ETCD, ("eth1", &format!("addresses = {addresses}")), wanted);
     }
     let both = format!("dhcp = true\n{GOOD}");
