@@ -1,25 +1,13 @@
 //! Checks of names for which other software has rules: hosts, users and interfaces.
 
-/// The names in the `/etc/hosts` of Debian, Fedora and macOS.
-const IN_EVERY_HOSTS_FILE: [&str; 11] = [
-    "localhost",
-    "localhost4",
-    "localhost6",
-    "broadcasthost",
-    "ip6-localhost",
-    "ip6-loopback",
-    "ip6-localnet",
-    "ip6-mcastprefix",
-    "ip6-allnodes",
-    "ip6-allrouters",
-    "ip6-allhosts",
-];
+/// The names in the `/etc/hosts` of Debian, Fedora and macOS, between spaces.
+const IN_EVERY_HOSTS_FILE: &str = "localhost localhost4 localhost6 broadcasthost ip6-localhost ip6-loopback ip6-localnet \
+                                   ip6-mcastprefix ip6-allnodes ip6-allrouters ip6-allhosts";
 
 /// Returns whether every machine's `/etc/hosts` contains the name.
 pub(super) fn in_every_hosts_file(name: &str) -> bool {
-    IN_EVERY_HOSTS_FILE
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+    let mut names = IN_EVERY_HOSTS_FILE.split(' ');
+    names.any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Checks a host name of one label (RFC 1123), which must be in lower case because image names contain it.
@@ -105,34 +93,13 @@ pub(super) fn wildcard_name(name: &str) -> Result<(), String> {
 
 /// Checks a login name: POSIX portable, at most 32 characters, and not used by the base itself.
 pub(super) fn user(name: &str) -> Result<(), String> {
-    const TAKEN: [&str; 21] = [
-        "etcd",
-        "daemon",
-        "bin",
-        "sys",
-        "sync",
-        "games",
-        "man",
-        "lp",
-        "mail",
-        "news",
-        "uucp",
-        "proxy",
-        "www-data",
-        "backup",
-        "list",
-        "irc",
-        "nobody",
-        "sshd",
-        "messagebus",
-        "avahi",
-        "systemd-network",
-    ];
+    const TAKEN: &str = "etcd daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody sshd \
+                         messagebus avahi systemd-network";
     let first = |c: char| c.is_ascii_lowercase() || c == '_';
     let other = |c: char| first(c) || c.is_ascii_digit() || c == '-';
     let reason = if name == "root" {
         "root cannot log in; choose an ordinary user, who can use sudo"
-    } else if TAKEN.contains(&name) {
+    } else if TAKEN.split(' ').any(|taken| taken == name) {
         "the system uses that name itself"
     } else if name.is_empty() || name.len() > 32 {
         "it must have 1 to 32 characters"
