@@ -37,17 +37,8 @@ pub(super) fn two_shards() -> Scene {
 }
 
 pub(super) fn shard(scene: &Scene, shard: &str, out: &str, state: &str) {
-    let options = [
-        "--fleet",
-        "fleet.toml",
-        "--shard",
-        shard,
-        "--out",
-        out,
-        "--state",
-        state,
-    ];
-    scene.build(&options);
+    let fleet = ["--fleet", "fleet.toml", "--shard", shard];
+    scene.build(&[fleet, ["--out", out, "--state", state]].concat());
 }
 
 /// Returns every file of a directory with its digest, by its path in the directory.
@@ -61,19 +52,9 @@ pub(super) fn content(scene: &Scene, folder: &str) -> Vec<(String, String)> {
 fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
     let scene = two_shards();
     scene.bare(&["verify", "one"]).done();
-    let refused = scene.run(
-        "build",
-        &[
-            "--fleet",
-            "fleet.toml",
-            "--shard",
-            "1/2",
-            "--out",
-            "x",
-            "--state",
-            "none",
-        ],
-    );
+    let fleet = ["--fleet", "fleet.toml", "--shard", "1/2"];
+    let elsewhere = [fleet, ["--out", "x", "--state", "none"]].concat();
+    let refused = scene.run("build", &elsewhere);
     refused.refused_naming(2, &["none/home does not exist"]);
     assert!(!scene.at("none").exists() && !scene.at("x/home").exists());
 
