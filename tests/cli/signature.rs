@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::fixture::{digest, poke};
 use crate::support::scene::{Outcome, Scene};
-use crate::support::signer::key;
+use crate::support::signer::{key, sign_with_ssh_keygen};
 use crate::support::tool::tool_in;
 
 fn sign(scene: &Scene, key: &str) -> Outcome {
@@ -41,17 +41,7 @@ fn ssh_keygen_and_the_program_accept_each_others_signatures() {
     assert!(is_accepted(&scene), "the key of the configuration");
     key(&scene, "rsa", "rsa", "");
     fs::remove_file(scene.at("images/SHA256SUMS.sig")).unwrap();
-    let arguments = [
-        "-q",
-        "-Y",
-        "sign",
-        "-f",
-        "rsa",
-        "-n",
-        "file",
-        "images/SHA256SUMS",
-    ];
-    tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
+    sign_with_ssh_keygen(&scene, "rsa");
     verify(&scene).done();
 }
 

@@ -100,17 +100,7 @@ fn shards_in_a_store_join_to_one_full_build() {
     assert_eq!(scene.names("home/.cache/etcd-image/incoming"), [""; 0]);
 
     // One shard may also be in a directory, which has the operator's files.
-    let options = [
-        "--fleet",
-        "fleet.toml",
-        "--shard",
-        "2/2",
-        "--format",
-        "img.zst",
-        "--out",
-        "two",
-    ];
-    scene.build(&options);
+    scene.build(&[WHOLE, ["--shard", "2/2", "--out", "two"]].concat());
     merge(&["s3://lab/1", "two"]).done();
     let merged = scene.snapshot("merged").into_iter();
     let merged = merged.map(|(name, digest)| (name.replace("merged/", "images/"), digest));

@@ -10,3 +10,10 @@ pub(crate) fn key(scene: &Scene, name: &str, kind: &str, passphrase: &str) {
     let public = scene.text(&format!("{name}.pub"));
     scene.file("allowed", &format!("ada@example {public}"));
 }
+
+/// Signs the digest list of the images with a key of the scene, as ssh-keygen does.
+pub(crate) fn sign_with_ssh_keygen(scene: &Scene, key: &str) {
+    let how = ["-q", "-Y", "sign", "-f", key, "-n", "file"];
+    let arguments = [&how[..], &["images/SHA256SUMS"]].concat();
+    tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
+}

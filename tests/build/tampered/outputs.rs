@@ -7,24 +7,13 @@ use crate::build::compressed;
 use crate::support::checksum;
 use crate::support::fixture::{digest, poke};
 use crate::support::scene::Scene;
-use crate::support::signer::key;
-use crate::support::tool::tool_in;
+use crate::support::signer::{key, sign_with_ssh_keygen};
 
 /// Returns a signed build in every format. The public key of its signer is in `allowed`.
 fn published() -> Scene {
     let scene = compressed::in_every_format();
     key(&scene, "ada", "ed25519", "");
-    let sign = [
-        "-q",
-        "-Y",
-        "sign",
-        "-f",
-        "ada",
-        "-n",
-        "file",
-        "images/SHA256SUMS",
-    ];
-    tool_in(&scene.at(""), "ssh-keygen", &sign).done();
+    sign_with_ssh_keygen(&scene, "ada");
     scene
 }
 
