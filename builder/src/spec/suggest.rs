@@ -160,6 +160,7 @@ fn top_tables() -> impl Iterator<Item = &'static Section> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table_tests::pairs;
     use super::*;
 
     fn section(path: &str) -> &'static Section {
@@ -169,26 +170,26 @@ mod tests {
             .unwrap()
     }
 
-    #[test]
-    fn near_names_are_suggested_and_far_ones_are_not() {
-        for (key, table, advice) in [
-            ("adress", "node", "did you mean `address`?"),
-            (
-                "Heartbeat_Interval",
-                "etcd",
-                "did you mean `heartbeat-interval`?",
-            ),
-            ("gateway", "cluster", "it belongs in [network]"),
-            (
-                "colour",
-                "pki",
-                "known are key, ca-days, leaf-days, extra-sans, ca-certificate, ca-key, ca-passphrase-file, trust-ca, shared, layout, subject, common-name",
-            ),
-        ] {
+    /// Compares complaints about unknown keys: each case has a table, a key and the advice.
+    fn check_keys(cases: &str) {
+        for (written, advice) in pairs(cases) {
+            let (table, key) = written.split_once(' ').unwrap();
             let section = section(table);
             let wanted = format!("unknown key `{key}` in {}; {advice}", section.header);
             assert_eq!(unknown_key(key, section), wanted);
         }
+    }
+
+    #[test]
+    fn near_names_are_suggested_and_far_ones_are_not() {
+        check_keys(
+            "
+            node adress → did you mean `address`?
+            etcd Heartbeat_Interval → did you mean `heartbeat-interval`?
+            cluster gateway → it belongs in [network]
+            pki colour → known are key, ca-days, leaf-days, extra-sans, ca-certificate, ca-key, ca-passphrase-file, trust-ca, shared, layout, subject, common-name
+            ",
+        );
         assert_eq!(
             unknown_table("nodes", Shape::List),
             "unknown table `nodes`; did you mean [[node]]?"
@@ -202,114 +203,61 @@ mod tests {
 
     #[test]
     fn words_of_neighbors_name_their_equivalent() {
-        for (word, table, advice) in [
-            ("password", "ssh", "write `password-hash`"),
-            ("routers", "network", "write `gateway`"),
-            ("domain_name_servers", "network", "write `dns`"),
-            ("ansible_host", "node", "write `address`"),
-            ("ip", "node", "write `address`"),
-            ("netmask", "network", "write `prefix`"),
-            ("netmask", "node", "write `prefix` in [network]"),
-        ] {
-            let section = section(table);
-            let wanted = format!("unknown key `{word}` in {}; {advice}", section.header);
-            assert_eq!(unknown_key(word, section), wanted);
-        }
+        check_keys(
+            "
+            ssh password → write `password-hash`
+            network routers → write `gateway`
+            network domain_name_servers → write `dns`
+            node ansible_host → write `address`
+            node ip → write `address`
+            network netmask → write `prefix`
+            node netmask → write `prefix` in [network]
+            ",
+        );
     }
 
     #[test]
     fn words_that_several_tables_have_are_not_sent_to_one_of_them() {
-        let certificate = "known are role, path, key, common-name, mode, key-mode, owner, nodes";
-        for (key, table, advice) in [
-            ("name", "certificate", certificate),
-            (
-                "nodes",
-                "cluster",
-                "write a [[node]] table for each node, or give `--nodes 3`",
-            ),
-            (
-                "node",
-                "cluster",
-                "write [[node]] with the nodes' own tables",
-            ),
-            (
-                "password",
-                "auth.user",
-                "`etcd-image cluster password` sets it",
-            ),
-            ("password", "network", "it belongs in [network.wifi]"),
-            ("router", "network", "write `gateway`"),
-            ("snapshot-count", "etcd", "write it in [etcd.extra]"),
-            ("listen_client_urls", "etcd", "this program sets it"),
-            ("quota_backend_bytes", "etcd", "write `quota`"),
-            ("names", "packages", "the only one is install"),
-            (
-                "type",
-                "backup",
-                "known are every, keep, to, endpoint, region, host-key",
-            ),
-            ("type", "certificate", "write `role`"),
-        ] {
-            let section = section(table);
-            let wanted = format!("unknown key `{key}` in {}; {advice}", section.header);
-            assert_eq!(unknown_key(key, section), wanted);
-        }
+        check_keys(
+            "
+            certificate name → known are role, path, key, common-name, mode, key-mode, owner, nodes
+            cluster nodes → write a [[node]] table for each node, or give `--nodes 3`
+            cluster node → write [[node]] with the nodes' own tables
+            auth.user password → `etcd-image cluster password` sets it
+            network password → it belongs in [network.wifi]
+            network router → write `gateway`
+            etcd snapshot-count → write it in [etcd.extra]
+            etcd listen_client_urls → this program sets it
+            etcd quota_backend_bytes → write `quota`
+            packages names → the only one is install
+            backup type → known are every, keep, to, endpoint, region, host-key
+            certificate type → write `role`
+            ",
+        );
     }
 
     #[test]
     fn names_at_the_top_level_lead_to_their_tables() {
-        for (name, shape, wanted) in [
-            (
-                "wifi",
-                Shape::Table,
-                "unknown table `wifi`; write [network.wifi]",
-            ),
-            (
-                "host",
-                Shape::List,
-                "unknown table `host`; did you mean [[node]]?",
-            ),
-            (
-                "host",
-                Shape::Table,
-                "unknown table `host`; did you mean [hosts]?",
-            ),
-            (
-                "certificates",
-                Shape::List,
-                "unknown table `certificates`; did you mean [[certificate]]?",
-            ),
-            (
-                "certificates",
-                Shape::Table,
-                "unknown table `certificates`; did you mean [pki]?",
-            ),
-            (
-                "write_files",
-                Shape::List,
-                "unknown table `write_files`; did you mean [[file]]?",
-            ),
-            (
-                "runcmd",
-                Shape::Value,
-                "unknown key `runcmd` outside the tables; a [[unit]] runs a program at every boot",
-            ),
-            (
-                "nodes",
-                Shape::Value,
-                "unknown key `nodes` outside the tables; write a [[node]] table for each node, or give `--nodes 3`",
-            ),
-            (
-                "timezone",
-                Shape::Value,
-                "unknown key `timezone` outside the tables; it belongs in [system]",
-            ),
-            (
-                "hostname",
-                Shape::Value,
-                "unknown key `hostname` outside the tables; write `name` in [[node]]",
-            ),
-        ] {
+        for (written, wanted) in pairs(
+            "
+            [wifi] → unknown table `wifi`; write [network.wifi]
+            [[host]] → unknown table `host`; did you mean [[node]]?
+            [host] → unknown table `host`; did you mean [hosts]?
+            [[certificates]] → unknown table `certificates`; did you mean [[certificate]]?
+            [certificates] → unknown table `certificates`; did you mean [pki]?
+            [[write_files]] → unknown table `write_files`; did you mean [[file]]?
+            runcmd → unknown key `runcmd` outside the tables; a [[unit]] runs a program at every boot
+            nodes → unknown key `nodes` outside the tables; write a [[node]] table for each node, or give `--nodes 3`
+            timezone → unknown key `timezone` outside the tables; it belongs in [system]
+            hostname → unknown key `hostname` outside the tables; write `name` in [[node]]
+            ",
+        ) {
+            let name = written.trim_matches(['[', ']']);
+            let shape = match written.len() - name.len() {
+                4 => Shape::List,
+                2 => Shape::Table,
+                _ => Shape::Value,
+            };
             assert_eq!(unknown_table(name, shape), wanted);
         }
     }
