@@ -94,7 +94,8 @@ fn a_backup_that_fails_leaves_no_object() {
     with_members(|members| {
         let server = Server::start();
         fill(&members);
-        let refused = "refusing to send a snapshot to s3://lab/etcd: it contains everything in the cluster";
+        let refused =
+            "refusing to send a snapshot to s3://lab/etcd: it contains everything in the cluster";
         backup(&members, &server, &[]).refused_naming(2, &[refused]);
         let plain = ["--allow-plain-secrets"];
 

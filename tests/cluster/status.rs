@@ -232,9 +232,8 @@ fn watching_repeats_the_report_until_it_is_stopped() {
         watching.wait();
         // It also ends when nobody reads any more.
         let (started, state) = (Instant::now(), state.display());
-        let script = format!(
-            "timeout 120 {PROGRAM} cluster status --watch 1 --state {state} | head -n 1"
-        );
+        let script =
+            format!("timeout 120 {PROGRAM} cluster status --watch 1 --state {state} | head -n 1");
         let text = tool("sh", &["-c", &script]).done().text();
         assert!(text.starts_with("cluster main: "), "{text}");
         assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());

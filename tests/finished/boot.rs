@@ -314,9 +314,7 @@ fn mount_memory_over_the_data(it: &Copy<'_>) {
 
 #[test]
 fn data_that_would_be_lost_at_every_boot() {
-    let scene = Scene::with("raspios-trixie");
-    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
-    Sound::built_in(scene).shows(
+    Sound::configured("raspios-trixie", WRITABLE).shows(
         mount_memory_over_the_data,
         &["/etc/fstab lays memory over /var/lib: etcd's data in /var/lib/etcd would be lost at every boot"],
     );

@@ -73,10 +73,10 @@ pub(super) fn build(
     let keys = || pki::state_fingerprint(job.state_path());
     delivery.refuse_another(&content, keys()?.as_deref(), &[])?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
-    let named = |keys| (cluster.name.clone(), keys);
+    let of_cluster = |keys| (cluster.name.clone(), keys);
     let names = Names {
         content,
-        keys: keys()?.map(named).into_iter().collect(),
+        keys: keys()?.map(of_cluster).into_iter().collect(),
         files: report::file_names(&delivery.folder())?,
         parts: Vec::new(),
     };

@@ -139,7 +139,8 @@ fn unknown(path: &Path, text: &str, error: &ssh_key::Error) -> anyhow::Error {
     )
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::os::unix::net::UnixListener;

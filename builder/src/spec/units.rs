@@ -131,7 +131,7 @@ fn check_mount(name: &str, text: &str) -> Result<(), String> {
     let place = last_first.find_map(|line| line.trim().strip_prefix("Where="));
     // Without the setting, the name tells the directory; systemd replaces specifiers in it.
     let place = place.map(str::trim).filter(|place| !place.contains('%'));
-    let Some(place) = place.filter(|_| name.ends_with(".mount")) else {
+    let (Some(place), Some((_, "mount"))) = (place, name.rsplit_once('.')) else {
         return Ok(());
     };
     let wanted = format!("{}.mount", escaped(place));

@@ -58,9 +58,8 @@ fn brings_verifies_unpacks_and_remembers() {
 #[test]
 fn goes_on_after_each_drop() {
     // There are far more drops than attempts: each brings enough bytes not to count as failed.
-    let (scene, server, recipe) = serving_image(|body, request, number| {
-        answer(body, request, number).drop_after(2000)
-    });
+    let (scene, server, recipe) =
+        serving_image(|body, request, number| answer(body, request, number).drop_after(2000));
     scene.base(&recipe).unwrap();
     let requests = server.requests();
     assert_eq!(requests.len(), xz(&image()).len().div_ceil(2000));
