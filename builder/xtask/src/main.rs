@@ -32,8 +32,8 @@ usage: cargo xtask COMMAND
 
   demo         build three node images from a real Debian base, verify them and boot them
   quick [NAME] run the tests that take a moment, or all that boot nothing and whose names contain NAME
-  test         check format, lints and documentation, run every test that boots nothing, 500 mutated
-               bases and 30 scenarios of the laboratory, boot one cluster
+  test         check format, lints and documentation, run the tests that take seconds, boot one cluster
+  test --slow  run the other tests that boot nothing, 500 mutated bases and 30 random scenarios of the laboratory
   test --boot  boot the other clusters that CI boots
   test --cases [a…e]
                boot the examples and compare them with the published walk-throughs that they replace, in one table
@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run().and_then(|()| demo::boot()),
         ["quick", names @ ..] => test::run_quick(names),
         ["test"] => test::run(),
+        ["test", "--slow"] => test::run_slow(),
         ["test", "--boot"] => test::run_boots(),
         ["test", "--cases", letters @ ..] => cases::run(letters),
         ["test", "--full"] => test::run_full(),

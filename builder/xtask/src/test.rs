@@ -18,35 +18,53 @@ const FULL: [&str; 7] = [
     "cluster::failures::",
 ];
 
-/// The laboratory's arguments in [`run`]: always the same seeds, so that the result does not depend on luck.
+/// The modules of the tests that boot nothing and take long: of running clusters, stores and fleets, and of builds that are
+/// interrupted at many moments. They need more than half of the time of all tests that boot nothing.
+const SLOW: [&str; 6] = [
+    "cluster::",
+    "stores::",
+    "fleet::",
+    "build::killed::",
+    "build::interrupted::",
+    "cli::update::",
+];
+
+/// The laboratory's arguments in [`run_slow`]: always the same seeds, so that the result does not depend on luck.
 const SCENARIOS: [&str; 4] = ["--scenarios", "30", "--seed", "1"];
 /// The laboratory's arguments in [`run_full`]: new seeds each time.
 const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 
-/// The mutator's options in [`run`]: always the same seed, so that the result does not depend on luck.
+/// The mutator's options in [`run_slow`]: always the same seed, so that the result does not depend on luck.
 const MUTATIONS: [&str; 4] = ["--cases", "500", "--seed", "1"];
 
-/// Checks format, lints and documentation, then runs every test that boots nothing, the mutator, some disturbed builds and the
-/// laboratory, and boots one cluster.
+/// Checks format, lints and documentation, runs every test that boots nothing but those of [`SLOW`], and boots one cluster.
 pub(crate) fn run() -> Outcome {
-    run_with(&MUTATIONS, faults::sample, &SCENARIOS)
-}
-
-fn run_with(
-    mutator: &[&str],
-    disturb: impl FnOnce() -> Outcome + Send,
-    laboratory: &[&str],
-) -> Outcome {
     command::run("cargo", &["fmt", "--all", "--check"])?;
     setup::installed()?;
     // What is fetched waits for the network, while the compiler needs the processors.
     let fetch = || setup::unpack_checkers().and_then(|()| lab::etcd());
     command::both(fetch, || check().and_then(|()| document()))?;
-    without_boots(&[])?;
-    lab::run(laboratory)?;
-    // Emulated machines leave processors idle.
-    let damage = || mutate::run(mutator).and_then(|()| disturb());
-    command::both(damage, || boots(&[ONE_CLUSTER]))
+    let skipped = SLOW.iter().flat_map(|module| ["--skip", *module]);
+    without_boots(&["--"].into_iter().chain(skipped).collect::<Vec<_>>())?;
+    boots(&[ONE_CLUSTER])
+}
+
+/// Runs what CI runs besides [`run`] and boots nothing: the tests of [`SLOW`], the mutator, some disturbed builds and the laboratory.
+pub(crate) fn run_slow() -> Outcome {
+    setup::checkers()?;
+    lab::etcd()?;
+    run_slow_with(&MUTATIONS, faults::sample, &SCENARIOS)
+}
+
+fn run_slow_with(
+    mutator: &[&str],
+    disturb: impl FnOnce() -> Outcome,
+    laboratory: &[&str],
+) -> Outcome {
+    without_boots(&[&["--"][..], &SLOW].concat())?;
+    mutate::run(mutator)?;
+    disturb()?;
+    lab::run(laboratory)
 }
 
 /// Boots the clusters of CI that [`run`] does not boot.
@@ -55,13 +73,14 @@ pub(crate) fn run_boots() -> Outcome {
     boots(&[&GATE[..], &["--skip", ONE_CLUSTER]].concat())
 }
 
-/// Runs everything: [`run`], every test that boots machines, and a fleet on Slurm.
+/// Runs everything: [`run`], what [`run_slow`] runs with larger numbers, every test that boots machines, and a fleet on Slurm.
 pub(crate) fn run_full() -> Outcome {
     let seed = std::time::UNIX_EPOCH
         .elapsed()
         .map_or(0, |time| time.as_secs());
     let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
-    run_with(&mutator, || faults::run("100"), &MANY_SCENARIOS)?;
+    run()?;
+    run_slow_with(&mutator, || faults::run("100"), &MANY_SCENARIOS)?;
     let seed = seed.to_string();
     fuzz::run(&["--seconds", "600", "--seed", &seed])?;
     fuzz::run(&["--coverage", "--seconds", "60", "--seed", &seed])?;
