@@ -68,6 +68,7 @@ fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
         data yes / forced 9 / peer b cluster no / peer c cluster no / majority yes / listed yes → unforce a majority of the cluster answers
         data yes / forced 9 / peer b cluster no / peer c silent               → unforce b also has the cluster's data
         data yes / forced 9 / peer b holds 3 / peer c silent                  → unforce b also has the cluster's data
+        data yes / forced 9 / peer b holds other / peer c silent              → unforce b also has the cluster's data
         data yes / forced 9 / peer b busy / peer c silent                     → wait for b: it accepts connections and does not answer
         data yes / forced 9 / peer b busy / peer c forced 3                   → unforce c was also asked to force a new cluster
         data yes / forced 9 / peer b forced 7 / peer c silent                 → unforce b was also asked to force a new cluster
@@ -118,6 +119,10 @@ fn data_of_somebody_else_is_neither_used_nor_deleted() {
         data yes / owner b of this cluster / use yes                          → use
         data yes / owner b of this cluster / use yes / peer c cluster no      → refuse to use the data on this node: c already has
         data yes / owner b of this cluster / use yes / peer c holds 7         → refuse to use the data on this node: c already has
+        data yes / owner b of this cluster / use yes / peer c holds -         → refuse to use the data on this node: c already has
+        data yes / owner b of this cluster / use yes / peer b holds other / peer c holds 7 → refuse to use the data on this node: c already has
+        data yes / owner b of this cluster / use yes / peer b holds other / peer c holds other → use
+        data yes / owner b of this cluster / use yes / peer b holds other / peer c busy → wait for c: it listens and does not answer yet, and may
         data yes / owner b of this cluster / use yes / peer c forced 7        → refuse to use the data on this node: c already has
         data yes / owner b of this cluster / use yes / peer c busy            → wait for c: it listens and does not answer yet, and may have
         data yes / owner b of this cluster / use yes / peer c silent          → use

@@ -71,7 +71,7 @@ const PEER: [&str; 14] = [
     "waits 2",
     "promised 1",
     "holds 6",
-    "holds x",
+    "holds other",
     "forced 3",
     "cluster no",
     "cluster yes",
@@ -225,7 +225,7 @@ impl Facts {
             (
                 action != "use"
                     || (majority && self.is("named", "yes"))
-                    || !any("cluster,holds,forced,busy"),
+                    || !any("cluster,holds 6,forced,busy"),
                 "data of somebody else is used only if nobody else may have the cluster's",
             ),
             (

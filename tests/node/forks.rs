@@ -6,6 +6,9 @@ const ASK: &str = "know id; know vow; number=-; ask_all() { :; }; members_in_cer
 /// The members that the node `a` knows.
 const BOTH: &str = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379\n";
 
+/// The answer of `a` with the data of another member.
+const OTHER: &str = "etcd-node a holds other\n";
+
 /// Returns the address of a node with this name, which is one letter.
 fn address(name: char) -> String {
     format!("192.168.0.{}", 50 + u32::from(name) - u32::from('a'))
@@ -196,18 +199,17 @@ fn a_member_that_waits_because_of_others_answers_that_it_has_data() {
 
 #[test]
 fn data_that_is_not_the_clusters_or_was_never_served_keeps_nobody_from_being_forced() {
-    for (before, holds) in [
-        (":", true),
-        ("rm $STATE/started", false),
-        ("TOKEN=other identify", false),
+    for (before, said) in [
+        (":", "etcd-node a holds -\n"),
+        ("rm $STATE/started", ""),
+        ("TOKEN=other identify", ""),
         // Two cards were swapped. The data is not forced here.
-        ("NAME=b identify", true),
-        ("NAME=b identify; : >$DATA/force-new-cluster", true),
+        ("NAME=b identify", OTHER),
+        ("NAME=b identify; : >$DATA/force-new-cluster", OTHER),
     ] {
         let node = Node::with_data();
         node.call(before);
         node.call("vow=- of_data=$(facts_of_data); pause");
-        let said = if holds { "etcd-node a holds -\n" } else { "" };
         assert_eq!(node.read("run/said"), said, "{before}");
     }
     let node = Node::with_data();
