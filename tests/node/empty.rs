@@ -97,6 +97,24 @@ fn a_node_never_forgets_whose_data_it_has() {
     assert!(said.starts_with(refused), "{said}");
 }
 
+/// A card has damaged what is beside the data, or there is no memory for a process that compares it.
+#[test]
+fn data_is_not_used_while_nobody_knows_whose_it_is() {
+    let look = "know id; know vow; number=-; looks=0; ask_all() { :; }; listens() { return 1; }";
+    for before in [
+        "echo b >$STATE/identity",
+        ": >$STATE/identity",
+        "same_authority() { exit 2; }",
+    ] {
+        let node = Node::with_data();
+        let said = node.call(&format!("{before}; {look}; look || echo waits"));
+        let refused =
+            "etcd-node: refused the data on this node: it belongs to a node that this image";
+        assert!(said.starts_with(refused), "{before}: {said}");
+        assert!(said.ends_with("\nwaits\n"), "{before}: {said}");
+    }
+}
+
 /// It waited without data when it was switched on. Others would begin a new cluster with it, or without its data.
 #[test]
 fn a_node_that_cannot_change_its_answer_gives_none() {
