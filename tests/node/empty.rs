@@ -115,6 +115,21 @@ fn data_is_not_used_while_nobody_knows_whose_it_is() {
     }
 }
 
+/// Without memory for a program that reads the notes beside its data, it would start etcd as before.
+#[test]
+fn a_node_reads_the_notes_beside_its_data_without_programs() {
+    for (note, fact) in [
+        ("ahead '9 7'", "ahead 9 7\n"),
+        ("forced unfinished", "unfinished yes\n"),
+        ("forced yes", ""),
+    ] {
+        let node = Node::with_data();
+        let without = "cat() { return 1; }; grep() { return 1; }";
+        let facts = node.call(&format!("keep {note}; {without}; facts_of_data"));
+        assert_eq!(facts, fact);
+    }
+}
+
 /// It waited without data when it was switched on. Others would begin a new cluster with it, or without its data.
 #[test]
 fn a_node_that_cannot_change_its_answer_gives_none() {
