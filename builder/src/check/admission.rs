@@ -27,7 +27,9 @@ pub(super) fn check(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<
 fn check_wrappers(system: &mut NodeSystem<'_>) -> Result<()> {
     let allowed = system.root.text(ALLOWED)?.unwrap_or_default();
     let denied = system.root.text(DENIED)?.unwrap_or_default();
-    let line = lines(&denied).find(|line| denies_everyone(line));
+    // The first line for a client counts, and may allow it (hosts_options(5)).
+    let mut refusals = lines(&denied).take_while(|line| !line.to_lowercase().contains("allow"));
+    let line = refusals.find(|line| denies_everyone(line));
     // A list of what is allowed may allow the owner's address.
     let Some(line) = line.filter(|_| lines(&allowed).next().is_none()) else {
         return Ok(());
@@ -43,13 +45,19 @@ fn check_wrappers(system: &mut NodeSystem<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a line refuses every client of sshd.
+/// Returns whether a line certainly refuses every client of sshd. With an exception, it may not.
 fn denies_everyone(line: &str) -> bool {
     let Some((programs, clients)) = line.split_once(':') else {
         return false;
     };
-    let mut programs = programs.split([',', ' ', '\t']);
-    clients.trim() == "ALL" && programs.any(|program| ["ALL", "sshd"].contains(&program))
+    let programs: Vec<&str> = programs.split([',', ' ', '\t']).collect();
+    let is_certain = !programs.iter().any(|word| is_exception(word));
+    let is_sshd = programs.contains(&"ALL") || programs.contains(&"sshd");
+    clients.trim() == "ALL" && is_sshd && is_certain
+}
+
+fn is_exception(word: &str) -> bool {
+    word.eq_ignore_ascii_case("EXCEPT")
 }
 
 fn check_rules(system: &mut NodeSystem<'_>) -> Result<()> {
@@ -115,6 +123,8 @@ mod tests {
             ("in.ftpd, sshd : ALL", true),
             ("ALL: PARANOID", false),
             ("ALL: ALL EXCEPT LOCAL", false),
+            ("ALL EXCEPT sshd: ALL", false),
+            ("all, ALL except sshd : ALL", false),
             ("rpcbind: ALL", false),
             ("ALL", false),
         ] {
