@@ -64,11 +64,8 @@ fn check_rules(system: &mut NodeSystem<'_>) -> Result<()> {
     let mut is_asked = false;
     for path in PAM {
         let text = system.root.text(path)?.unwrap_or_default();
-        let mut entries = lines(&text);
-        is_asked |= entries.any(|line| {
-            let is_module = line.starts_with("account") && line.contains("pam_access.so");
-            is_module && !line.contains("accessfile=")
-        });
+        let mut entries = lines(&text).take_while(|line| !may_end(line));
+        is_asked |= entries.any(asks);
     }
     let user = &system.node.login.user;
     let groups = system.accounts.groups_of(user);
@@ -80,12 +77,28 @@ fn check_rules(system: &mut NodeSystem<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Returns whether PAM may accept an account at this line without those after it.
+fn may_end(line: &str) -> bool {
+    let is_account = line.starts_with("account");
+    let ends = is_account && (line.contains("sufficient") || line.contains("success="));
+    ends || line.contains("common-account")
+}
+
+/// Returns whether a line asks for the rules and obeys them. Options may name other rules, or how to read them.
+fn asks(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words[..] {
+        ["account", "required" | "requisite", module] => module.ends_with("pam_access.so"),
+        _ => false,
+    }
+}
+
 /// Returns whether the rules certainly refuse a user from everywhere: the first rule for a user and an origin counts.
 fn refuses(rules: &str, user: &str, groups: &[&str]) -> bool {
-    let is_named = |list: &str| {
-        list.split_whitespace().any(|word| {
+    let is_named = |list: &[&str]| {
+        list.iter().any(|word| {
             let name = word.trim_matches(['(', ')']);
-            word == "ALL" || word == user || groups.contains(&name)
+            *word == "ALL" || *word == user || groups.contains(&name)
         })
     };
     for line in lines(rules) {
@@ -93,7 +106,9 @@ fn refuses(rules: &str, user: &str, groups: &[&str]) -> bool {
         let [sign, users, origins] = fields[..] else {
             continue;
         };
-        let (listed, excepted) = users.split_once("EXCEPT").unwrap_or((users, ""));
+        let words: Vec<&str> = users.split_whitespace().collect();
+        let end = words.iter().position(|word| is_exception(word));
+        let (listed, excepted) = words.split_at(end.unwrap_or(words.len()));
         match sign {
             // The members of a netgroup are not known.
             _ if users.contains('@') => return false,
@@ -133,12 +148,36 @@ mod tests {
     }
 
     #[test]
+    fn only_a_module_that_is_asked_and_obeyed_counts() {
+        for (line, expected) in [
+            ("account  required  pam_access.so", true),
+            ("account requisite /lib/security/pam_access.so", true),
+            ("account optional pam_access.so", false),
+            ("account required pam_access.so nodefgroup", false),
+            ("account required pam_nologin.so", false),
+            ("auth required pam_access.so", false),
+        ] {
+            assert_eq!(asks(line), expected, "{line}");
+        }
+        for (line, expected) in [
+            ("account sufficient pam_localuser.so", true),
+            ("account [success=1 default=ignore] pam_unix.so", true),
+            ("@include common-account", true),
+            ("@include common-auth", false),
+            ("account required pam_nologin.so", false),
+        ] {
+            assert_eq!(may_end(line), expected, "{line}");
+        }
+    }
+
+    #[test]
     fn the_first_rule_for_a_user_counts() {
         for (rules, expected) in [
             ("-:ALL:ALL", true),
             ("- : ALL EXCEPT root : ALL", true),
             ("-:ALL EXCEPT root pi:ALL", false),
             ("-:ALL EXCEPT (sudo):ALL", false),
+            ("-:ALL except pi:ALL", false),
             ("+:root:ALL\n-:ALL:ALL", true),
             ("+:(sudo):ALL\n-:ALL:ALL", false),
             ("+:pi:10.0.0.0/8\n-:ALL:ALL", false),
