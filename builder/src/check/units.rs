@@ -30,14 +30,16 @@ const OWN: [&str; 5] = [
 ];
 
 /// Units of the system without which no node works. A base that was made from the files of a container masks some of them.
-const OF_SYSTEM: [&str; 5] = [
+const OF_SYSTEM: [&str; 4] = [
     "dbus.service",
     "systemd-tmpfiles-setup.service",
     "systemd-udev-trigger.service",
     "systemd-udevd.service",
-    // Until it has started, only root can log in (pam_nologin(8)).
-    "systemd-user-sessions.service",
 ];
+
+/// The service that removes what keeps everybody except root from logging in during the boot (pam_nologin(8)).
+const SESSIONS: &str = "systemd-user-sessions.service";
+const NOLOGIN: &str = "/run/nologin";
 
 /// The time servers of the node, and the service that asks them.
 const TIME_SERVERS: &str = "/etc/systemd/timesyncd.conf.d/etcd-node.conf";
@@ -51,6 +53,10 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     check_default(system)?;
     for name in OF_SYSTEM {
         unmasked(name, system)?;
+    }
+    let sessions = find(SESSIONS, &mut system.root)?;
+    if matches!(sessions, Unit::Masked(_)) && closes_logins(&mut system.root)? {
+        refuse(SESSIONS, &sessions, system.findings);
     }
     let own: Vec<&str> = node.files.iter().filter_map(own_unit).collect();
     for name in &own {
@@ -74,6 +80,12 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
         unmasked(TIMESYNCD, system)?;
     }
     Ok(())
+}
+
+/// Returns whether systemd-tmpfiles(8) keeps everybody except root from logging in until the sessions are permitted.
+fn closes_logins(root: &mut Tree<'_>) -> Result<bool> {
+    let files = root.configuration("tmpfiles.d", ".conf")?;
+    Ok(files.iter().any(|(_, text)| text.contains(NOLOGIN)))
 }
 
 /// Returns the name of a unit of the overlays.
