@@ -13,6 +13,8 @@ const BEFORE_ID: [&str; 4] = ["partuuid=", "partuuid=\"", "partuuid='", "by-part
 
 /// The beginning of the devices of a card's partitions, which have other names on other disks.
 const ON_CARD: &str = "/dev/mmcblk0p";
+/// Where fstab(5) mounts the partitions of the system.
+const OF_SYSTEM: [&str; 3] = ["/", "/boot", "/boot/firmware"];
 
 /// Replaces the disk id in every partition name that contains it, e.g. `PARTUUID=041bba91-02`, and names the partitions of a card by it.
 pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
@@ -22,9 +24,17 @@ pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
 /// Replaces the devices of the boot and root partitions of a card, in `root=` and in the first field of fstab(5), by names that they
 /// have on every disk.
 fn on_any_disk(text: &str, id: u32) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.map(|line| line_on_any_disk(line, id)).collect()
+}
+
+fn line_on_any_disk(line: &str, id: u32) -> String {
+    // At another place, the system of another disk may have a card mounted.
+    let target = line.split_whitespace().nth(1);
+    let is_of_system = target.is_some_and(|target| OF_SYSTEM.contains(&target));
     let mut out = String::new();
-    for word in text.split_inclusive(char::is_whitespace) {
-        let is_first = out.is_empty() || out.ends_with('\n');
+    for word in line.split_inclusive(char::is_whitespace) {
+        let is_source = out.is_empty() && is_of_system;
         let (option, value) = match word.strip_prefix("root=") {
             Some(value) => ("root=", value),
             None => ("", word),
@@ -33,7 +43,7 @@ fn on_any_disk(text: &str, id: u32) -> String {
         let number = device
             .strip_prefix(ON_CARD)
             .filter(|number| ["1", "2"].contains(number));
-        match number.filter(|_| is_first || !option.is_empty()) {
+        match number.filter(|_| is_source || !option.is_empty()) {
             Some(number) => {
                 let name = format!("{option}PARTUUID={id:08x}-0{number}");
                 out.push_str(&name);
@@ -157,6 +167,10 @@ mod tests {
                 "PARTUUID=0000beef-01  /boot vfat\nPARTUUID=0000beef-02\t/ ext4\n",
             ),
             ("#/dev/mmcblk0p1 /boot", "#/dev/mmcblk0p1 /boot"),
+            (
+                "/dev/mmcblk0p1 /mnt/card vfat nofail",
+                "/dev/mmcblk0p1 /mnt/card vfat nofail",
+            ),
             ("root=/dev/mmcblk0p3", "root=/dev/mmcblk0p3"),
             ("root=/dev/sda2", "root=/dev/sda2"),
             ("x=1 /dev/mmcblk0p2", "x=1 /dev/mmcblk0p2"),
