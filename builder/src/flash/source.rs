@@ -25,7 +25,7 @@ const CHUNK: usize = 1 << 20;
 
 /// The next step for an image that changed while it was read.
 const CHANGED: &str =
-    "build no images into their directory while cards are written, then flash this card again";
+    "build, rename or remove no images while cards are written, then flash this card again";
 
 /// The next step for an image that is not what its manifest says.
 const OTHER_IMAGE: &str = "fetch the image again, or build it again with the same state directory; then flash this card again";
@@ -118,7 +118,8 @@ impl Source {
         let Some(opened) = &self.opened else {
             return Ok(());
         };
-        match opened.is_changed()? {
+        let is_changed = opened.is_changed();
+        match is_changed.with_context(|| format!("reading the times of {}", self.path.display()))? {
             false => Ok(()),
             true => Err(Kind::Verification.error(
                 format!(
