@@ -163,14 +163,17 @@ fn beside_own(file: &ExtraFile, wired: Option<&str>) -> Option<&'static str> {
     let ExtraContent::File(bytes) = &file.content else {
         return None;
     };
+    // Other files may be large.
+    if !file.path.starts_with(PROFILES) {
+        return None;
+    }
     let text = String::from_utf8_lossy(bytes);
     let is_for_own = setting(&text, "interface-name") == Some(wired?);
     let is_automatic = setting(&text, "autoconnect") != Some("false");
     let priority: Option<i32> =
         setting(&text, "autoconnect-priority").and_then(|it| it.parse().ok());
     let is_second = priority.unwrap_or(0) < OWN_PRIORITY;
-    let is_profile = file.path.starts_with(PROFILES);
-    (is_profile && is_for_own && is_automatic && is_second)
+    (is_for_own && is_automatic && is_second)
         .then_some("the node's own profile of this interface comes first; set [network] instead")
 }
 
