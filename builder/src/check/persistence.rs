@@ -44,7 +44,13 @@ fn overlayroot(text: &str) -> Option<&str> {
     let is_on = |value: &&str| rules::lays_memory_over_root(&format!("overlayroot={value}"));
     let mut last_first = text.lines().rev();
     let value = last_first.find_map(|line| line.trim().strip_prefix("overlayroot="))?;
-    Some(value.trim_matches(['"', '\''])).filter(is_on)
+    // A comment may follow.
+    let value = value.split_whitespace().next().unwrap_or_default();
+    let value = value.trim_matches(['"', '\'']);
+    // What is written to a device stays there.
+    Some(value)
+        .filter(is_on)
+        .filter(|it| !it.starts_with("device:"))
 }
 
 #[cfg(test)]
@@ -58,6 +64,8 @@ mod tests {
             ("overlayroot='tmpfs:recurse=0'\n", Some("tmpfs:recurse=0")),
             ("overlayroot=tmpfs\noverlayroot=\"\"\n", None),
             ("overlayroot=disabled\n", None),
+            ("overlayroot=\"\" # tmpfs\n", None),
+            ("overlayroot=\"device:dev=/dev/sda1\"\n", None),
             (
                 "# overlayroot=tmpfs\noverlayroot_cfgdisk=\"LABEL=x\"\n",
                 None,
