@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 
 use super::agent;
 use super::signature::NAMESPACE;
@@ -35,13 +35,17 @@ impl SigningKey {
             )
         })?;
         if let Ok(private) = PrivateKey::from_openssh(&text) {
+            must_be_supported(path, private.public_key())?;
             return match needs_agent(&private) {
                 None => Ok(Self::File(Box::new(private))),
                 Some(why) => Self::in_agent(path, private.public_key().clone(), why, agent),
             };
         }
         match PublicKey::from_openssh(&text) {
-            Ok(public) => Self::in_agent(path, public, "it is a public key", agent),
+            Ok(public) => {
+                must_be_supported(path, &public)?;
+                Self::in_agent(path, public, "it is a public key", agent)
+            }
             Err(error) => Err(unknown(path, &text, &error)),
         }
     }
@@ -110,6 +114,26 @@ impl SigningKey {
     }
 }
 
+/// Fails if this program cannot verify the signatures of a key.
+fn must_be_supported(path: &Path, key: &PublicKey) -> Result<()> {
+    let is_supported = match key.algorithm() {
+        Algorithm::Ed25519 | Algorithm::SkEd25519 | Algorithm::Rsa { .. } => true,
+        Algorithm::Ecdsa { curve } => curve != EcdsaCurve::NistP521,
+        _ => false,
+    };
+    match is_supported {
+        true => Ok(()),
+        false => Err(Kind::Usage.error(
+            format!(
+                "the key {}: signatures of type {} are not supported",
+                path.display(),
+                key.algorithm().as_str()
+            ),
+            "name a key of type ed25519",
+        )),
+    }
+}
+
 /// Returns why this program cannot sign with a private key, or `None` if it can.
 fn needs_agent(key: &PrivateKey) -> Option<&'static str> {
     if key.is_encrypted() {
@@ -148,6 +172,7 @@ mod tests {
 
     use ssh_key::Signature;
     use ssh_key::private::Ed25519Keypair;
+    use ssh_key::public::EcdsaPublicKey;
 
     use super::*;
     use crate::failure::explain;
@@ -188,6 +213,22 @@ mod tests {
         let signed = SigningKey::Agent { public, socket }.sign(MESSAGE);
         agent.join().unwrap();
         signed
+    }
+
+    #[test]
+    fn a_key_whose_signatures_cannot_be_verified_is_refused() {
+        // Whether the point is on its curve does not matter here.
+        let key =
+            |len: usize| PublicKey::from(EcdsaPublicKey::from_sec1_bytes(&vec![4; len]).unwrap());
+        for len in [65, 97] {
+            must_be_supported(Path::new("key"), &key(len)).unwrap();
+        }
+        let error = must_be_supported(Path::new("key"), &key(133)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the key key: signatures of type ecdsa-sha2-nistp521 are not supported"
+        );
+        assert_eq!(explain(&error).0, Kind::Usage);
     }
 
     #[test]
