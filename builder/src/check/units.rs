@@ -37,7 +37,7 @@ const OF_SYSTEM: [&str; 4] = [
     "systemd-udevd.service",
 ];
 
-/// The service that removes what keeps everybody except root from logging in during the boot (pam_nologin(8)).
+/// The service that removes what keeps everybody except root from logging in during the boot (`pam_nologin`(8)).
 const SESSIONS: &str = "systemd-user-sessions.service";
 const NOLOGIN: &str = "/run/nologin";
 
