@@ -40,6 +40,7 @@ fn every_format_holds_the_image_and_repeats_to_the_byte() {
     ] {
         unpacks(&scene, command, "etcd2.img");
     }
+    // Raspberry Pi Imager decodes with libarchive, as bsdcat does. Its bsdtar reads only archives.
     for format in PACKED {
         unpacks(&scene, &format!("bsdcat etcd2.{format}"), "etcd2.img");
     }
