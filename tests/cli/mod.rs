@@ -24,5 +24,6 @@ mod pki;
 mod plan;
 mod rebuild;
 mod signature;
+mod signature_sha1;
 mod update;
 mod verify;
