@@ -337,3 +337,22 @@ fn a_shard_without_the_keys_of_other_clusters_joins() {
     scene.build(&["--fleet", "fleet.toml"]);
     assert_eq!(content(&scene, "merged"), content(&scene, "images"));
 }
+
+#[test]
+fn a_shard_number_out_of_range_is_refused() {
+    let scene = scene();
+    for wrong in ["0/2", "3/2", "1/0", "-1/2"] {
+        let shard = format!("--shard={wrong}");
+        let why = "write it as I/N, as in 2/8, with I from 1 to N";
+        let said = format!("error: invalid value '{wrong}' for '--shard <I/N>': {why}");
+        for command in ["plan", "build"] {
+            let refused = scene.run(command, &["--fleet", "fleet.toml", &shard]);
+            assert_eq!(
+                (refused.code, refused.stderr.lines().next()),
+                (Some(2), Some(&*said)),
+                "{command} {wrong}"
+            );
+        }
+    }
+    assert!(!scene.at("images").exists() && !scene.at("etcd-cluster").exists());
+}
