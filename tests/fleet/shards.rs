@@ -356,3 +356,23 @@ fn a_shard_number_out_of_range_is_refused() {
     }
     assert!(!scene.at("images").exists() && !scene.at("etcd-cluster").exists());
 }
+
+#[test]
+fn a_shard_whose_record_has_a_number_out_of_range_is_refused() {
+    let scene = two_shards();
+    // Whoever changes a record can also remove its checksum.
+    let record = checksum::removed(&scene.text("one/fleet.json"));
+    for (index, wrong) in [("0", "0/2"), ("3", "3/2")] {
+        let other = record.replace("\"index\": 1", &format!("\"index\": {index}"));
+        assert_ne!(other, record);
+        scene.file("one/fleet.json", &other);
+        let why = format!(
+            "one/fleet.json is not the record of a fleet: its shard {wrong} does not exist"
+        );
+        let merge: &[&str] = &["merge", "one", "two", "--out", "merged"];
+        for command in [merge, &["verify", "one"]] {
+            scene.bare(command).refused_naming(3, &[&why]);
+        }
+    }
+    assert!(!scene.at("merged").exists());
+}

@@ -15,6 +15,13 @@ pub struct Shard {
     pub count: u64,
 }
 
+impl Shard {
+    /// Returns whether the number is one of those from 1 to `count`, which a record that was changed by hand need not have.
+    pub(crate) fn is_in_range(self) -> bool {
+        (1..=self.count).contains(&self.index)
+    }
+}
+
 impl FromStr for Shard {
     type Err = &'static str;
 

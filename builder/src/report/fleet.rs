@@ -104,6 +104,9 @@ impl FleetRecord {
         {
             anyhow::bail!("it is damaged: its checksum does not match");
         }
+        if let Some(shard) = record.shard.filter(|shard| !shard.is_in_range()) {
+            anyhow::bail!("its shard {shard} does not exist");
+        }
         anyhow::ensure!(!record.clusters.is_empty(), "it lists no cluster");
         if let Some(cluster) = record.clusters.iter().find(|it| it.nodes.is_empty()) {
             anyhow::bail!("its cluster {:?} has no nodes", cluster.name);
