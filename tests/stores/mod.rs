@@ -8,6 +8,7 @@ mod interrupted;
 mod merge;
 mod moto;
 mod oci;
+mod oci_digest;
 mod oci_login;
 mod oci_trouble;
 mod real_s3;
