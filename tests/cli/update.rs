@@ -309,6 +309,35 @@ fn a_server_that_lies_moves_no_lock() {
     scene.bare(LOCKED_BUILD).done();
 }
 
+#[test]
+fn a_locked_base_that_vanished_from_its_mirror_is_explained() {
+    let (publisher, scene) = Publisher::new();
+    let (_, packed) = new_base(&scene);
+    publisher.publish(&packed, "13.1", FIRST + DAY);
+    let vanished = "/os-13.img.xz";
+    let removed = publisher.files.lock().unwrap().remove(vanished);
+    assert!(removed.is_some());
+    let build: &[&str] = &["build", "--nodes", "1", "--recipes", "recipes"];
+    // The cache still has it.
+    scene.bare(build).done();
+    let (images, lock) = (scene.snapshot("images"), scene.text("etcd-image.lock"));
+
+    fs::remove_dir_all(scene.at("home/.cache")).unwrap();
+    let url = publisher.server.url(vanished);
+    let why = format!("the locked base is no longer published at {url}: ");
+    let hint =
+        "hint: run `etcd-image update base`, or use a cache that still has it with `--cache`\n";
+    for command in [build, &[build, &["--locked"]].concat()] {
+        let refused = scene.bare(command);
+        refused.refused_naming(5, &["fetching the base raspios-trixie: ", &why]);
+        assert!(refused.stderr.ends_with(hint), "{}", refused.stderr);
+    }
+    assert_eq!(scene.snapshot("images"), images);
+    assert_eq!(scene.text("etcd-image.lock"), lock);
+    update(&scene, &["base"]).done();
+    scene.bare(build).done();
+}
+
 /// The number of moments at which an update is interrupted, besides those at which it downloads.
 const MOMENTS: u32 = 12;
 
