@@ -42,7 +42,7 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
     bench.build("img", 3, "raw")?;
     let mut xz = None;
     let mut table = vec![
-        "| program | images | cold, s | warm, s | bytes |".to_owned(),
+        "| program | images | cold, s | warm, s | MB |".to_owned(),
         "|---|---|---|---|---|".to_owned(),
     ];
     for (format, programs) in FORMATS {
@@ -84,13 +84,13 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-/// Returns the lines of a table about one program.
+/// Returns the lines of README's table about one program.
 fn lines(name: &str, costs: &[OutputCost; 2]) -> [String; 2] {
     let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());
     let line = |(cost, count): (&OutputCost, u32)| {
-        let (cold, bytes) = (seconds(cost.cold), cost.bytes);
+        let (cold, megabytes) = (seconds(cost.cold), (cost.bytes + 500_000) / 1_000_000);
         let warm = cost.warm.map_or_else(|| "–".to_owned(), seconds);
-        format!("| {name} | {count} | {cold} | {warm} | {bytes} |")
+        format!("| {name} | {count} | {cold} | {warm} | {megabytes} |")
     };
     let [one, three] = costs.each_ref();
     [line((one, COUNTS[0])), line((three, COUNTS[1]))]
