@@ -111,11 +111,11 @@ fn a_flipped_bit_in_the_description_of_a_fleet_is_reported() {
         ),
         (
             "template = \"",
-            "reading mab.toml: No such file or directory (os error OFFSET)",
+            "reading mab.toml: No such file or directory (os error NUMBER)",
         ),
         (
             "table = \"",
-            "reading blusters.csv: No such file or directory (os error OFFSET)",
+            "reading blusters.csv: No such file or directory (os error NUMBER)",
         ),
     ] {
         let place = scene.text("fleet.toml").find(after).unwrap() + after.len();
@@ -167,7 +167,7 @@ fn a_flipped_bit_in_a_package_of_etcd_is_reported() {
         let outcome = with_flipped(&scene, package, len(&scene, package) / 2, build);
         let name = &package[2..];
         let damaged = format!(
-            "taking etcd from {both}: reading the archive {name}: the xz data is damaged (offset OFFSET)"
+            "taking etcd from {both}: reading the archive {name}: the xz data is damaged (offset NUMBER)"
         );
         reported(package, build, &outcome, (4, &damaged));
     }
@@ -218,7 +218,7 @@ fn a_flipped_bit_in_a_compressed_base_is_reported() {
     let base = "base.img.xz";
     let build: &[&str] = &["build", "--nodes", "1"];
     let outcome = with_flipped(&scene, base, len(&scene, base) / 2, build);
-    let damaged = "unpacking base.img.xz: the xz data is damaged (offset OFFSET)";
+    let damaged = "unpacking base.img.xz: the xz data is damaged (offset NUMBER)";
     reported(base, build, &outcome, (4, damaged));
 }
 

@@ -27,7 +27,7 @@ fn reported(file: &str, command: &[&str], outcome: &Outcome, (code, wanted): (i3
 }
 
 /// Returns what a command says about a file: the problems in the report of `verify`, or the error. Digests, fingerprints and
-/// offsets, which differ from build to build, become words.
+/// numbers, which differ from build to build, become words.
 fn message(file: &str, outcome: &Outcome) -> String {
     let start = format!("{file}: BAD");
     let mut lines = outcome.stdout.lines();
@@ -52,7 +52,7 @@ fn without_values(word: &str) -> String {
         _ if is_digest => format!("DIGEST{end}"),
         _ if bare.starts_with("SHA256:") => format!("KEY{end}"),
         _ if bare.ends_with(')') && bare.starts_with(|first: char| first.is_ascii_digit()) => {
-            format!("OFFSET){end}")
+            format!("NUMBER){end}")
         }
         _ => word.to_owned(),
     }

@@ -32,7 +32,7 @@ fn a_flipped_bit_in_an_image_is_reported() {
         (
             "img.xz",
             None,
-            unpacking("img.xz", "the xz data is damaged (offset OFFSET)"),
+            unpacking("img.xz", "the xz data is damaged (offset NUMBER)"),
         ),
         (
             "img.zst",
