@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::{base64, digit, flip, len, reported};
+use super::{Section, base64, digit, flip, len};
 use crate::support::fixture::{digest, packed, poke, release};
 use crate::support::scene::{Outcome, Scene};
 use crate::support::snapshot::snapshot;
@@ -46,6 +46,7 @@ fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
         )
     };
     let in_lock = scene.text("etcd-image.lock").find("Written").unwrap();
+    let mut section = Section::new("Inputs of a locked build");
     for (file, place, message) in [
         (
             "base.img",
@@ -67,13 +68,14 @@ fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
         ),
     ] {
         let outcome = with_flipped(&scene, file, place, build);
-        reported(file, build, &outcome, (3, &message));
+        section.reported(file, build, &outcome, (3, &message));
     }
     let outcome = with_flipped(&scene, &name, len(&scene, &name) / 2, build);
     let damaged = format!(
         "taking etcd from {name}: reading the archive {name}: corrupt gzip stream does not have a matching checksum"
     );
-    reported(&name, build, &outcome, (4, &damaged));
+    section.reported(&name, build, &outcome, (4, &damaged));
+    section.is_documented();
 }
 
 /// Makes an archive of a program and returns the place of its content.
@@ -92,18 +94,21 @@ fn a_flipped_bit_in_a_snapshot_is_reported() {
     fs::write(scene.at("main.db"), &bytes).unwrap();
     let plan: &[&str] = &["plan", "--nodes", "1", "--restore", "main.db"];
     scene.run(plan[0], &plan[1..]).done();
+    let mut section = Section::new("A snapshot to restore");
     // A page of keys, and the digest at the end.
     for place in [4 * 4096 + 100, bytes.len() - 3] {
         let outcome = with_flipped(&scene, "main.db", place, plan);
         let damaged = "main.db is not a usable snapshot: its digest does not match";
-        reported("main.db", plan, &outcome, (3, damaged));
+        section.reported("main.db", plan, &outcome, (3, damaged));
     }
+    section.is_documented();
 }
 
 #[test]
 fn a_flipped_bit_in_the_description_of_a_fleet_is_reported() {
     let scene = crate::fleet::scene();
     let plan: &[&str] = &["plan", "--fleet", "fleet.toml"];
+    let mut section = Section::new("The description of a fleet");
     for (after, message) in [
         (
             "",
@@ -120,8 +125,9 @@ fn a_flipped_bit_in_the_description_of_a_fleet_is_reported() {
     ] {
         let place = scene.text("fleet.toml").find(after).unwrap() + after.len();
         let outcome = with_flipped(&scene, "fleet.toml", place, plan);
-        reported("fleet.toml", plan, &outcome, (2, message));
+        section.reported("fleet.toml", plan, &outcome, (2, message));
     }
+    section.is_documented();
 }
 
 #[test]
@@ -145,7 +151,9 @@ fn a_flipped_bit_in_an_archive_of_the_cache_is_reported() {
     poke(&cached, place as u64, &[byte ^ 1]);
     // What is damaged is removed and downloaded again.
     let outcome = scene.run("plan", &[]);
-    reported("KEY.archive of the cache", plan, &outcome, (5, missing));
+    let mut section = Section::new("An archive in the cache");
+    section.reported("KEY.archive", plan, &outcome, (5, missing));
+    section.is_documented();
     assert!(!cached.exists());
 }
 
@@ -163,14 +171,16 @@ fn a_flipped_bit_in_a_package_of_etcd_is_reported() {
     let scene = scene.etcd(Path::new(&both));
     let build: &[&str] = &["build", "--nodes", "1"];
     scene.run(build[0], &build[1..]).done();
+    let mut section = Section::new("Debian packages of etcd");
     for package in &packages {
         let outcome = with_flipped(&scene, package, len(&scene, package) / 2, build);
         let name = &package[2..];
         let damaged = format!(
             "taking etcd from {both}: reading the archive {name}: the xz data is damaged (offset NUMBER)"
         );
-        reported(package, build, &outcome, (4, &damaged));
+        section.reported(package, build, &outcome, (4, &damaged));
     }
+    section.is_documented();
 }
 
 /// Returns a scene with a compressed base of its own.
@@ -202,12 +212,13 @@ fn a_flipped_bit_in_the_cache_changes_no_image() {
         scene.run(build[0], &build[1..]).done();
         assert_eq!(scene.snapshot("images"), wanted, "{file}");
         assert_eq!(scene.text("etcd-image.lock"), lock, "{file}");
-        println!(
-            "| `KEY.{kind}` of the cache | `{}` | 0 | replaced |",
-            build.join(" ")
-        );
         kinds.insert(kind);
     }
+    let mut section = Section::new("The rest of the cache");
+    for kind in &kinds {
+        section.add(&format!("KEY.{kind}"), build, (0, "replaced"));
+    }
+    section.is_documented();
     let all = ["blocks", "img", "programs", "toml"].map(str::to_owned);
     assert_eq!(kinds, all.into());
 }
@@ -219,7 +230,9 @@ fn a_flipped_bit_in_a_compressed_base_is_reported() {
     let build: &[&str] = &["build", "--nodes", "1"];
     let outcome = with_flipped(&scene, base, len(&scene, base) / 2, build);
     let damaged = "unpacking base.img.xz: the xz data is damaged (offset NUMBER)";
-    reported(base, build, &outcome, (4, damaged));
+    let mut section = Section::new("A compressed base");
+    section.reported(base, build, &outcome, (4, damaged));
+    section.is_documented();
 }
 
 #[test]
@@ -230,6 +243,7 @@ fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
     let unsupported = "contains no key of a supported type: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits";
     let host_key = "etcd-cluster/nodes/etcd1/ssh_host_ed25519_key";
     let not_its_public_key = format!("is not the public key of {host_key}");
+    let mut section = Section::new("The state directory");
     for file in scene.names("etcd-cluster") {
         let size = len(&scene, &file);
         // A certificate ends with its signature; a key contains its public half after 100 characters.
@@ -247,14 +261,13 @@ fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
                 "is damaged: its checksum does not match",
             ),
             "json" => {
-                let whole = scene.text(&file);
-                flip(&scene, &file, size / 2);
-                let outcome = scene.run("build", &build[1..]);
+                let outcome = with_flipped(&scene, &file, size / 2, build);
+                assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
                 let begins = format!("error: {file} is damaged: ");
                 assert!(outcome.stderr.starts_with(&begins), "{}", outcome.stderr);
                 let hint = "hint: remove it and run `etcd-image build`, which writes it again\n";
                 assert!(outcome.stderr.ends_with(hint), "{}", outcome.stderr);
-                scene.file(&file, &whole);
+                section.add(&file, build, (2, &format!("{file} is damaged: …")));
                 continue;
             }
             "known_hosts" => {
@@ -262,7 +275,7 @@ fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
                 flip(&scene, &file, size / 2);
                 scene.build(&build[1..]);
                 assert_eq!(scene.text(&file), whole, "{file} is written again");
-                println!("| `{file}` | `{}` | 0 | written again |", build.join(" "));
+                section.add(&file, build, (0, "written again"));
                 continue;
             }
             // Texts for people, and the file that is locked.
@@ -274,8 +287,9 @@ fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
             false => base64(&scene, &file, place),
         };
         let outcome = with_flipped(&scene, &file, place, plan);
-        reported(&file, plan, &outcome, (2, &format!("{file} {message}")));
+        section.reported(&file, plan, &outcome, (2, &format!("{file} {message}")));
     }
+    section.is_documented();
 }
 
 fn writable(scene: &Scene, file: &str) {

@@ -1,22 +1,69 @@
 //! The tamper table: one bit flipped in any input of a build, or in any file that it wrote, is reported, and by which message.
 //!
-//! `cargo nextest run tampered --no-capture` prints the table.
-
-#![expect(clippy::print_stdout, reason = "prints the table for people")]
+//! `builder/TAMPERING.md` has the table. A test whose section of it differs fails and prints the section as it has to be.
 
 mod inputs;
 mod outputs;
 
 use std::fs;
 
-use crate::support::fixture::poke;
+use crate::support::fixture::{ETCD, poke};
 use crate::support::scene::{Outcome, Scene};
 
-/// Prints one line of the table and asserts the exit code and the message.
+/// The path of the document.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/builder/TAMPERING.md");
+
+/// The first lines of each of its tables.
+const HEAD: &str = "| file | command | exit code | message |\n|---|---|---|---|\n";
+
+/// A section of the document.
+struct Section {
+    heading: &'static str,
+    lines: Vec<String>,
+}
+
+impl Section {
+    fn new(heading: &'static str) -> Self {
+        Self {
+            heading,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Asserts what a command says about a file with a flipped bit, and adds a line about it.
+    #[track_caller]
+    fn reported(&mut self, file: &str, command: &[&str], outcome: &Outcome, told: (i32, &str)) {
+        is_told(file, outcome, told);
+        self.add(file, command, told);
+    }
+
+    /// Adds a line, unless the section has it.
+    fn add(&mut self, file: &str, command: &[&str], (code, message): (i32, &str)) {
+        let command = command.join(" ");
+        let line = format!("| `{file}` | `{command}` | {code} | {message} |\n");
+        let line = line.replace(ETCD, "VERSION");
+        if !self.lines.contains(&line) {
+            self.lines.push(line);
+        }
+    }
+
+    /// Asserts that the document has this section.
+    #[track_caller]
+    fn is_documented(&self) {
+        let wanted = format!("{}\n\n{HEAD}{}", self.heading, self.lines.concat());
+        let document = fs::read_to_string(DOCUMENT).unwrap();
+        let mut sections = document.split("\n## ");
+        assert!(
+            sections.any(|section| section.trim_end() == wanted.trim_end()),
+            "put this section into builder/TAMPERING.md:\n\n## {wanted}"
+        );
+    }
+}
+
+/// Asserts the exit code and the message of a command.
 #[track_caller]
-fn reported(file: &str, command: &[&str], outcome: &Outcome, (code, wanted): (i32, &str)) {
+fn is_told(file: &str, outcome: &Outcome, (code, wanted): (i32, &str)) {
     let found = message(file, outcome);
-    println!("| `{file}` | `{}` | {code} | {found} |", command.join(" "));
     assert_eq!(
         (outcome.code, found.as_str()),
         (Some(code), wanted),

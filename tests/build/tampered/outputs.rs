@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{base64, digit, flip, len, message, reported};
+use super::{Section, base64, digit, flip, is_told, len, message};
 use crate::build::compressed;
 use crate::support::checksum;
 use crate::support::fixture::{digest, poke};
@@ -26,6 +26,7 @@ fn a_flipped_bit_in_an_image_is_reported() {
         let path = format!("images/etcd1.{format}");
         format!("inspecting {path}: unpacking {path}: {why}")
     };
+    let mut section = Section::new("Images");
     // The end of a format's file is the checksum of its last block.
     for (format, from_end, message) in [
         ("img", None, OTHER.to_owned()),
@@ -53,10 +54,11 @@ fn a_flipped_bit_in_an_image_is_reported() {
         let size = len(&scene, &file);
         let place = from_end.map_or(size / 2, |bytes| size - bytes);
         flip(&scene, &file, place);
-        reported(&file, &command, &scene.bare(&command), (3, &message));
+        section.reported(&file, &command, &scene.bare(&command), (3, &message));
         flip(&scene, &file, place);
         scene.bare(&command).done();
     }
+    section.is_documented();
 }
 
 #[test]
@@ -98,13 +100,15 @@ fn a_flipped_bit_in_a_file_beside_the_images_is_reported_with_its_digest() {
         flip(&scene, file, len(&scene, file) / 2);
     }
     let outcome = scene.bare(&["verify", "images"]);
+    let mut section = Section::new("Files beside the images");
     for (file, wanted) in files.iter().zip(wanted) {
         let other = "the file's SHA-256 is DIGEST, the manifest has DIGEST";
-        reported(file, &["verify", "images"], &outcome, (3, other));
+        section.reported(file, &["verify", "images"], &outcome, (3, other));
         let found = digest(&scene.at(file));
         let digests = format!("is {found}, the manifest has {wanted}\n");
         assert!(outcome.stdout.contains(&digests), "{}", outcome.stdout);
     }
+    section.is_documented();
 }
 
 #[test]
@@ -116,6 +120,7 @@ fn a_flipped_bit_in_what_proves_the_origin_is_reported() {
     let signed: &[&str] = &["verify", "images", "--allowed-signers", "allowed"];
     let (list, signature) = ("images/SHA256SUMS", "images/SHA256SUMS.sig");
     let not_signed = "images/SHA256SUMS.sig: SHA256SUMS is not what ada@example signed";
+    let mut section = Section::new("What proves the origin of images");
     // The last third of a signature is the part that the key made; the middle of a line of `allowed` is in the key.
     for (file, place, command, message) in [
         (list, digit(&scene, list, 10), signed, not_signed),
@@ -149,19 +154,18 @@ fn a_flipped_bit_in_what_proves_the_origin_is_reported() {
         ),
     ] {
         flip(&scene, file, place);
-        reported(file, command, &scene.bare(command), (3, message));
+        section.reported(file, command, &scene.bare(command), (3, message));
         flip(&scene, file, place);
     }
-    // Without a signature, the list shows a change of the manifest.
+    // Without allowed signers, the list shows a change of the manifest.
     let manifest = "images/manifest.json";
     let place = scene.text(manifest).find("\"version\": \"").unwrap() + 12;
     flip(&scene, manifest, place);
     let told = scene.bare(&signed[..2]);
     let other = "it has the SHA-256 DIGEST of manifest.json, the manifest has DIGEST";
-    assert_eq!(
-        (told.code, message(list, &told)),
-        (Some(3), other.to_owned())
-    );
+    is_told(list, &told, (3, other));
+    section.add(manifest, &signed[..2], (3, &format!("{list}: {other}")));
+    section.is_documented();
 }
 
 #[test]
@@ -171,11 +175,17 @@ fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
     let (record, command) = ("images/fleet.json", ["verify", "images"]);
     let none = "is not the record of a fleet";
     let damaged = format!("{record} {none}: it is damaged: its checksum does not match");
-    let flipped = |before: &str, file: &str, wanted: &str| {
+    let mut section = Section::new("The record of a fleet");
+    let mut flipped = |before: &str, file: &str, wanted: &str| {
         let place = scene.text(record).find(before).unwrap() + before.len();
         flip(&scene, record, place);
-        reported(file, &command, &scene.bare(&command), (3, wanted));
+        is_told(file, &scene.bare(&command), (3, wanted));
         flip(&scene, record, place);
+        let told = match file == record {
+            true => wanted.to_owned(),
+            false => format!("{file}: {wanted}"),
+        };
+        section.add(record, &command, (3, &told));
     };
     for (before, wanted) in [
         (
@@ -204,6 +214,7 @@ fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
         "images/home/home-0",
         "the manifest has no image of node home-0",
     );
+    section.is_documented();
     scene.bare(&command).done();
 }
 
@@ -216,6 +227,7 @@ fn a_flipped_bit_in_what_proves_the_origin_of_a_fleet_is_reported() {
     let (list, signature) = ("images/SHA256SUMS", "images/SHA256SUMS.sig");
     let not_signed = "images/SHA256SUMS.sig: SHA256SUMS is not what ada@example signed";
     let made = base64(&scene, signature, len(&scene, signature) * 2 / 3);
+    let mut section = Section::new("What proves the origin of a fleet");
     for (file, place, command, message) in [
         (list, digit(&scene, list, 10), signed, not_signed),
         (
@@ -227,15 +239,17 @@ fn a_flipped_bit_in_what_proves_the_origin_of_a_fleet_is_reported() {
         (signature, made, signed, not_signed),
     ] {
         flip(&scene, file, place);
-        reported(file, command, &scene.bare(command), (3, message));
+        section.reported(file, command, &scene.bare(command), (3, message));
         flip(&scene, file, place);
     }
+    section.is_documented();
     scene.bare(signed).done();
 }
 
 #[test]
 fn blocks_in_another_order_are_reported() {
     let scene = published();
+    let mut section = Section::new("Two blocks of an image in another order");
     for (format, block_len) in [
         ("img.zst", frame_len as fn(&[u8]) -> usize),
         ("img.gz", member_len),
@@ -252,13 +266,15 @@ fn blocks_in_another_order_are_reported() {
             .unwrap();
         let (first, second) = whole[ends[at]..ends[at + 2]].split_at(ends[at + 1] - ends[at]);
         poke(&scene.at(&file), ends[at] as u64, &[second, first].concat());
-        let outcome = scene.bare(&["verify", &file]);
-        let unpacked = "; the SHA-256 of the unpacked image is DIGEST, the manifest has DIGEST";
-        let said = message(&file, &outcome);
-        println!("| `{file}`, two blocks in another order | `verify {file}` | 3 | {said} |");
-        assert!(said.starts_with(&format!("{OTHER}{unpacked}")), "{said}");
+        let command = ["verify", &*file];
+        let outcome = scene.bare(&command);
+        let unpacked = "the SHA-256 of the unpacked image is DIGEST, the manifest has DIGEST";
+        let (said, begins) = (message(&file, &outcome), format!("{OTHER}; {unpacked}"));
+        assert!(said.starts_with(&begins), "{said}");
         assert_eq!(outcome.code, Some(3));
+        section.add(&file, &command, (3, &begins));
     }
+    section.is_documented();
 }
 
 fn frame_len(bytes: &[u8]) -> usize {
