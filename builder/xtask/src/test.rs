@@ -18,11 +18,12 @@ const FULL: [&str; 7] = [
     "cluster::failures::",
 ];
 
-/// The modules of the tests that boot nothing and take long: of running clusters, stores and fleets, and of builds that are
-/// interrupted at many moments. They need more than half of the time of all tests that boot nothing.
-const SLOW: [&str; 6] = [
+/// The modules of the tests that boot nothing and take long: of running clusters, stores and fleets, of servers that are silent, and
+/// of builds that are interrupted at many moments. They need more than half of the time of all tests that boot nothing.
+const SLOW: [&str; 7] = [
     "cluster::",
     "stores::",
+    "store::s3::tests::",
     "fleet::",
     "build::killed::",
     "build::interrupted::",
