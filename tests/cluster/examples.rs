@@ -15,6 +15,25 @@ const PROTOS: &str = concat!(
 /// The directory of the stand-in for grpcurl, which Debian does not have.
 const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/checker");
 
+/// Runs the example in Python, whose first call meets a member that has just lost its leader.
+const LOST_LEADER: &str = r#"
+import io, runpy, sys, urllib.error, urllib.request
+
+real, asked = urllib.request.urlopen, []
+
+def urlopen(message, **options):
+    asked.append(message.full_url)
+    if len(asked) == 1:
+        body = io.BytesIO(b"etcdserver: leader changed")
+        raise urllib.error.HTTPError(message.full_url, 503, "Service Unavailable", {}, body)
+    return real(message, **options)
+
+urllib.request.urlopen = urlopen
+sys.argv[1:] = ["1"]
+runpy.run_path("client/client.py")
+assert asked[0] != asked[1], asked
+"#;
+
 #[test]
 fn grpcurl_calls_the_api_of_the_proto_files() {
     with_members(|members| {
@@ -43,6 +62,8 @@ fn curl_and_python_use_the_json_gateway() {
         assert!(lines[3].contains("\"key\":\"Zm9v\""), "{text}");
         let python = || tool_in(&images, "python3", &["client/client.py", "2"]).done();
         assert_eq!(python().text(), "foo=bar\nfoo=bar\n");
+        let others = tool_in(&images, "python3", &["-c", LOST_LEADER]).done();
+        assert_eq!(others.text(), "foo=bar\n");
         // A lost member does not matter.
         members.kill(0);
         assert_eq!(python().text(), "foo=bar\nfoo=bar\n");

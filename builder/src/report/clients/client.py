@@ -28,7 +28,10 @@ def call(path, request):
             with urllib.request.urlopen(message, context=tls, timeout=5) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            sys.exit(f"{url}: {error.read().decode()}")
+            reason = f"{url}: {error.read().decode()}"
+            # 503: this member has lost its leader. Another one may have the next leader already.
+            if error.code != 503:
+                sys.exit(reason)
         except OSError as error:
             reason = f"{url}: {error}"
     sys.exit(f"no member answers: {reason}")
