@@ -85,15 +85,11 @@ impl Inventory {
 
     /// Returns the machines of the group for etcd, or all machines if there is none, with the variables that hold for each.
     pub(super) fn listing(self) -> Listing {
-        let members: BTreeMap<&str, Vec<&str>> = self
-            .groups
-            .iter()
-            .map(|group| {
-                (
-                    group.name.as_str(),
-                    self.members(&group.name, &mut Vec::new()),
-                )
-            })
+        let groups = self.groups.iter().map(|group| (group.name.as_str(), group));
+        let groups: BTreeMap<&str, &Group> = groups.collect();
+        let names = groups.keys().copied();
+        let members: BTreeMap<&str, Vec<&str>> = names
+            .map(|name| (name, members_of(name, &groups)))
             .collect();
         let chosen = etcd_group(&members);
         let depths = self.depths();
@@ -164,22 +160,19 @@ impl Inventory {
         }
         depths
     }
+}
 
-    /// Returns the machines of a group and of the groups below it. `above` ends a circle of groups.
-    fn members<'a>(&'a self, name: &'a str, above: &mut Vec<&'a str>) -> Vec<&'a str> {
-        let Some(group) = self.groups.iter().find(|group| group.name == name) else {
-            return Vec::new();
+/// Returns the machines of a group and of the groups below it. Each group counts once, which ends a circle of groups.
+fn members_of<'a>(name: &'a str, groups: &BTreeMap<&'a str, &'a Group>) -> Vec<&'a str> {
+    let (mut hosts, mut seen, mut next) = (Vec::new(), BTreeSet::new(), vec![name]);
+    while let Some(name) = next.pop() {
+        let Some(group) = groups.get(name).filter(|_| seen.insert(name)) else {
+            continue;
         };
-        if above.contains(&name) {
-            return Vec::new();
-        }
-        above.push(name);
-        let mut hosts: Vec<&str> = group.hosts.iter().map(String::as_str).collect();
-        for child in &group.children {
-            hosts.extend(self.members(child, above));
-        }
-        hosts
+        hosts.extend(group.hosts.iter().map(String::as_str));
+        next.extend(group.children.iter().rev().map(String::as_str));
     }
+    hosts
 }
 
 /// Returns the group whose machines run etcd: one of the usual names, or else the only one with `etcd` in its name.

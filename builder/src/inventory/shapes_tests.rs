@@ -116,6 +116,16 @@ fn groups_that_share_groups_on_many_levels_are_read_once() {
 }
 
 #[test]
+fn many_groups_below_each_other_are_read_soon() {
+    let level = |above: usize| format!("[g{above}:children]\ng{}\n", above + 1);
+    let levels: Vec<String> = (0..1000).map(level).collect();
+    let levels = levels.concat();
+    let text = format!("{levels}[g1000]\netcd1 ip=10.0.0.11\n[g0:vars]\nprefix=16\n");
+    let text = from("hosts.ini", &text);
+    assert!(text.contains("prefix = 16\n"), "{text}");
+}
+
+#[test]
 fn yaml_needs_no_ending_and_json_is_yaml() {
     let hosts = "etcd:\n  hosts:\n    etcd1: {ansible_host: 10.0.0.11}\n    etcd2: {ansible_host: 10.0.0.12}\n";
     assert_eq!(nodes("inventory", hosts).0, TWO);
