@@ -229,9 +229,13 @@ fn lacks_initramfs(
     let Some(root) = argument(command, "root").filter(|root| needs_initramfs(root)) else {
         return Ok(None);
     };
-    let loads = match &config.initramfs {
-        Some(list) => !config.finds_initramfs || boot.exists(list)?,
-        None => false,
-    };
+    let loads = loads_initramfs(boot, config)?;
     Ok((!loads).then(|| format!("`root={root}` needs an initramfs, and the firmware loads none")))
+}
+
+fn loads_initramfs(boot: &mut Tree<'_>, config: &FirmwareConfig) -> Result<bool> {
+    match &config.initramfs {
+        Some(list) => Ok(!config.finds_initramfs || boot.exists(list)?),
+        None => Ok(false),
+    }
 }
