@@ -340,6 +340,26 @@ fn data_that_would_be_lost_at_every_boot() {
     );
 }
 
+fn lay_memory_over_the_root(it: &Copy<'_>) {
+    it.boot_edit("cmdline.txt", " rootwait", " rootwait boot=overlay");
+}
+
+#[test]
+fn an_initramfs_that_lays_memory_over_the_root() {
+    let sound = Sound::of("raspios-trixie");
+    sound.shows(
+        lay_memory_over_the_root,
+        &["cmdline.txt says `boot=overlay`: what the node writes would be lost at every boot (Pi 3, Pi 4, CM4, Pi 5)"],
+    );
+    sound.shows(
+        |it| {
+            lay_memory_over_the_root(it);
+            it.boot_edit("config.txt", "auto_initramfs=1", "");
+        },
+        &[],
+    );
+}
+
 fn switch_the_radio_off(it: &Copy<'_>) {
     it.boot_edit("config.txt", "arm_64bit=1", "dtoverlay=disable-wifi");
     it.boot_edit("cmdline.txt", " rootwait", " modprobe.blacklist=brcmfmac");

@@ -15,6 +15,10 @@ use crate::firmware_config::{self, FirmwareConfig, KERNEL};
 /// The kernel that a Pi 5 prefers, for its page size.
 const KERNEL_2712: &str = "kernel_2712.img";
 
+/// What a script of earlier releases of raspi-config does in the initramfs. Without an initramfs, nothing reads the argument.
+const OVERLAY: &str =
+    "cmdline.txt says `boot=overlay`: what the node writes would be lost at every boot";
+
 /// A board with a 64-bit processor.
 struct BoardFirmware {
     name: &'static str,
@@ -117,6 +121,13 @@ pub(super) fn check(boot: &mut Tree<'_>, findings: &mut Findings) -> Result<Vec<
         }
         if let Some(file) = lacks_initramfs(boot, &config, &command)? {
             missing.entry(file).or_default().push(board.name);
+        }
+        let is_overlay = argument(&command, "boot") == Some("overlay");
+        if is_overlay && loads_initramfs(boot, &config)? {
+            missing
+                .entry(OVERLAY.to_owned())
+                .or_default()
+                .push(board.name);
         }
         if !commands.contains(&command) {
             commands.push(command);
