@@ -52,8 +52,14 @@ fn denies_everyone(line: &str) -> bool {
     };
     let programs: Vec<&str> = programs.split([',', ' ', '\t']).collect();
     let is_certain = !programs.iter().any(|word| is_exception(word));
-    let is_sshd = programs.contains(&"ALL") || programs.contains(&"sshd");
-    clients.trim() == "ALL" && is_sshd && is_certain
+    let names = |name: &str| programs.iter().any(|word| word.eq_ignore_ascii_case(name));
+    let is_sshd = names("ALL") || names("sshd");
+    is_all(clients.trim()) && is_sshd && is_certain
+}
+
+/// Returns whether a word stands for everything; both kinds of lists take it in lower case as well.
+fn is_all(word: &str) -> bool {
+    word.eq_ignore_ascii_case("ALL")
 }
 
 fn is_exception(word: &str) -> bool {
@@ -98,7 +104,7 @@ fn refuses(rules: &str, user: &str, groups: &[&str]) -> bool {
     let is_named = |list: &[&str]| {
         list.iter().any(|word| {
             let name = word.trim_matches(['(', ')']);
-            *word == "ALL" || *word == user || groups.contains(&name)
+            is_all(word) || *word == user || groups.contains(&name)
         })
     };
     for line in lines(rules) {
@@ -114,7 +120,7 @@ fn refuses(rules: &str, user: &str, groups: &[&str]) -> bool {
             _ if users.contains('@') => return false,
             _ if !is_named(listed) || is_named(excepted) => {}
             "+" => return false,
-            "-" if origins == "ALL" => return true,
+            "-" if is_all(origins) => return true,
             _ => {}
         }
     }
@@ -136,6 +142,7 @@ mod tests {
         for (line, expected) in [
             ("ALL: ALL", true),
             ("in.ftpd, sshd : ALL", true),
+            ("all: all", true),
             ("ALL: PARANOID", false),
             ("ALL: ALL EXCEPT LOCAL", false),
             ("ALL EXCEPT sshd: ALL", false),
@@ -174,6 +181,8 @@ mod tests {
     fn the_first_rule_for_a_user_counts() {
         for (rules, expected) in [
             ("-:ALL:ALL", true),
+            ("-:all:all", true),
+            ("+:all:10.0.0.0/8\n-:ALL:ALL", false),
             ("- : ALL EXCEPT root : ALL", true),
             ("-:ALL EXCEPT root pi:ALL", false),
             ("-:ALL EXCEPT (sudo):ALL", false),
