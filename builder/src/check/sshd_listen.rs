@@ -60,6 +60,13 @@ fn is_loopback(host: &str) -> bool {
 
 /// Returns whether sshd starts only after the network has its addresses, or systemd starts it again after it could not use one.
 fn waits_for_network(root: &mut Tree<'_>) -> Result<bool> {
+    let text = unit_text(root)?;
+    let is_repeated = |line: &str| line.trim() == "RestartPreventExitStatus=";
+    Ok(text.contains("network-online.target") || text.lines().any(is_repeated))
+}
+
+/// Returns the text of the unit that starts sshd, with its drop-ins.
+pub(super) fn unit_text(root: &mut Tree<'_>) -> Result<String> {
     let mut text = match find("ssh.service", root)? {
         Unit::Found { text, .. } => text,
         Unit::Missing | Unit::Masked(_) => String::new(),
@@ -71,8 +78,7 @@ fn waits_for_network(root: &mut Tree<'_>) -> Result<bool> {
             text.push_str(&root.text(&path)?.unwrap_or_default());
         }
     }
-    let is_repeated = |line: &str| line.trim() == "RestartPreventExitStatus=";
-    Ok(text.contains("network-online.target") || text.lines().any(is_repeated))
+    Ok(text)
 }
 
 /// Returns whether sysctl.d(5) lets programs use addresses that the node does not have yet.
