@@ -149,6 +149,29 @@ fn settings_of_sshd_that_refuse_the_owner() {
 }
 
 #[test]
+fn a_port_that_an_option_gives_to_sshd() {
+    let sound = Sound::of("raspios-trixie");
+    let unit = "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n";
+    let closed =
+        "sshd listens on port 2222, which the node's firewall closes (`[appliance] ports`)";
+    let cases: [(&str, &str, &[&str]); 3] = [
+        (unit, "Port 22", &[closed]),
+        (unit, "ListenAddress 0.0.0.0:22", &[]),
+        ("[Service]\n", "Port 22", &[]),
+    ];
+    for (unit, config, faults) in cases {
+        sound.shows(
+            |it| {
+                it.write("/etc/systemd/system/ssh.service.d/options.conf", unit)
+                    .write("/etc/default/ssh", "SSHD_OPTS=\"-p 2222\"\n")
+                    .prepend("/etc/ssh/sshd_config", config);
+            },
+            faults,
+        );
+    }
+}
+
+#[test]
 fn lists_that_refuse_the_owner() {
     let sound = Sound::of("raspios-trixie");
     let status = "/var/lib/dpkg/status";

@@ -25,6 +25,7 @@ mod sshd;
 mod sshd_config;
 mod sshd_keywords;
 mod sshd_listen;
+mod sshd_options;
 mod system;
 mod tree;
 mod udev_rule;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::sshd_config::SshdConfig;
 use super::system::NodeSystem;
 use super::tree::Tree;
-use super::{admission, sshd_listen, units};
+use super::{admission, sshd_listen, sshd_options, units};
 use crate::description::FileRole;
 use crate::spec::rules;
 use crate::ssh_patterns::in_list;
@@ -31,7 +31,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     check_settings(&config, system);
     check_access(&config, system);
     admission::check(&config, system)?;
-    check_port(&config, system)?;
+    check_port(&config, by_socket, system)?;
     sshd_listen::check(&config, by_socket, system)?;
     check_host_keys(&config, system)?;
     if !system.node.login.authorized_keys.is_empty() {
@@ -127,8 +127,17 @@ fn check_access(config: &SshdConfig, system: &mut NodeSystem<'_>) {
 }
 
 /// Checks that the firewall opens the port that the base gave to sshd.
-fn check_port(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<()> {
-    let ports: Vec<&str> = config.all("Port").flatten().map(String::as_str).collect();
+fn check_port(config: &SshdConfig, by_socket: bool, system: &mut NodeSystem<'_>) -> Result<()> {
+    // A socket of systemd has its port from elsewhere, and an address may have one of its own.
+    let has_other = by_socket || config.first("ListenAddress").is_some();
+    let options = match has_other {
+        true => Vec::new(),
+        false => sshd_options::ports(&mut system.root)?,
+    };
+    let ports: Vec<&str> = match options.is_empty() {
+        true => config.all("Port").flatten().map(String::as_str).collect(),
+        false => options.iter().map(String::as_str).collect(),
+    };
     let rules = system.root.text("/etc/nftables.conf")?.unwrap_or_default();
     let opened = rules
         .lines()
