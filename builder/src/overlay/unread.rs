@@ -108,6 +108,10 @@ const UPGRADES: [&str; 2] = [
 ];
 const FLASHED: &str = "nodes with `read-only = true` install no upgrades; flash a new image";
 
+/// The overlay of a base whose systemd is older than 254.
+const OLD_SYSTEMD: &str = "disable-setup-raspios-bookworm";
+const UPHELD: &str = "the systemd of this base does not know UpheldBy=; use WantedBy= instead";
+
 const PROFILES: &str = "/etc/NetworkManager/system-connections/";
 /// The priority of the node's own profile of a wired interface.
 const OWN_PRIORITY: i32 = 100;
@@ -137,6 +141,7 @@ pub(super) fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
         let upgrades = is_read_only && UPGRADES.contains(&file.path.as_str());
         let why = why(file, overlays, files)
             .or_else(|| beside_own(file, wired))
+            .or_else(|| upheld(file, overlays))
             .or_else(|| upgrades.then_some(FLASHED))?;
         let (origin, path) = (&file.origin, &file.path);
         Some(format!("warning: {origin}: `{path}` has no effect: {why}"))
@@ -175,6 +180,12 @@ fn beside_own(file: &ExtraFile, wired: Option<&str>) -> Option<&'static str> {
     let is_second = priority.unwrap_or(0) < OWN_PRIORITY;
     (is_for_own && is_automatic && is_second)
         .then_some("the node's own profile of this interface comes first; set [network] instead")
+}
+
+/// Returns why a link by which a target upholds a unit has no effect, if an older systemd reads it.
+fn upheld(file: &ExtraFile, overlays: &[String]) -> Option<&'static str> {
+    let is_old = overlays.iter().any(|overlay| overlay == OLD_SYSTEMD);
+    (is_old && file.path.contains(".upholds/")).then_some(UPHELD)
 }
 
 /// Returns the value of a setting of a profile.
@@ -256,6 +267,16 @@ mod tests {
             assert_eq!(beside_own(&file, Some("eth0")), wanted, "{text}");
             assert_eq!(beside_own(&file, None), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_older_systemd_upholds_nothing() {
+        let link = file("/etc/systemd/system/multi-user.target.upholds/app.service");
+        let bookworm = [OLD_SYSTEMD.to_owned()];
+        assert_eq!(upheld(&link, &bookworm), Some(UPHELD));
+        assert_eq!(upheld(&link, &["fast-boot".to_owned()]), None);
+        let unit = file("/etc/systemd/system/app.service");
+        assert_eq!(upheld(&unit, &bookworm), None);
     }
 
     #[test]

@@ -113,6 +113,7 @@ fn links(name: &str, text: &str) -> Vec<String> {
         let folder = match key.trim() {
             "WantedBy" => ".wants/",
             "RequiredBy" => ".requires/",
+            "UpheldBy" => ".upholds/",
             _ => continue,
         };
         let targets = value

@@ -116,6 +116,13 @@ source = "motd" → source = "motd"\nlink = "a"
 }
 
 #[test]
+fn a_target_may_uphold_a_unit() {
+    let unit = "[[unit]]\nname = \"a.service\"\ncontent = \"\"\"\n[Install]\nUpheldBy=multi-user.target\n\"\"\"\n";
+    let link = "/etc/systemd/system/multi-user.target.upholds/a.service 0777 root:root link to /etc/systemd/system/a.service";
+    assert_eq!(added(unit)[1], link);
+}
+
+#[test]
 fn a_file_without_effect_is_a_warning() {
     let warned = |path: &str| {
         let text = VALID.replace("/etc/motd", path);
