@@ -13,6 +13,7 @@ mod fits;
 mod inputs;
 mod interfaces;
 mod manifest;
+mod networkd;
 mod node;
 mod paths;
 mod render;

@@ -1,7 +1,7 @@
 //! Warnings about limitations of a base, reported before its nodes are written.
 
 use super::inputs::NodeInputs;
-use super::unread;
+use super::{networkd, unread};
 use crate::inspect::System;
 use crate::recipe::{BoardWarning, Grade};
 use crate::spec::Node;
@@ -35,5 +35,6 @@ pub fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
     let warnings = inputs.recipe.warnings.iter().filter(about);
     lines.extend(warnings.map(|warning| format!("warning: {name} {}", warning.text)));
     lines.extend(unread::warnings(inputs));
+    lines.extend(networkd::warnings(inputs));
     lines
 }
