@@ -97,6 +97,7 @@ mod tests {
             mode: 0o644,
             owner: "root:root".to_owned(),
             node: None,
+            is_of_unit: false,
             origin: "cluster.toml:2".to_owned(),
         };
         warning(&file, "eth0")

@@ -217,6 +217,7 @@ mod tests {
             mode: 0o644,
             owner: "root:root".to_owned(),
             node: None,
+            is_of_unit: false,
             origin: String::new(),
         }
     }

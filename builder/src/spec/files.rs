@@ -144,6 +144,7 @@ fn added(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -
         mode,
         owner: table.text("owner").value.to_owned(),
         node: node.clone(),
+        is_of_unit: false,
         origin: log.located(
             table
                 .optional("path")

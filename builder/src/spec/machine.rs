@@ -219,6 +219,8 @@ pub struct ExtraFile {
     pub owner: String,
     /// The only node that receives the file; `None` for every node.
     pub node: Option<String>,
+    /// Whether it comes from a `[[unit]]`, which says whether the unit is enabled.
+    pub is_of_unit: bool,
     /// The place in the configuration, for example `cluster.toml:5`.
     pub origin: String,
 }

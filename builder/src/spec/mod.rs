@@ -220,6 +220,7 @@ fn warnings(cluster: &Cluster) -> Vec<String> {
             cluster.network.wifi.is_some(),
         ))
         .chain(files::warnings(&cluster.files))
+        .chain(units::warnings(&cluster.files))
         .chain(ports::warning(&cluster.appliance))
         .collect()
 }

@@ -50,6 +50,7 @@ fn read_unit(
         mode,
         owner: "root:root".to_owned(),
         node: node.clone(),
+        is_of_unit: true,
         origin: origin.clone(),
     };
     let own = format!("{FOLDER}/{}", name.value);
@@ -124,6 +125,37 @@ fn links(name: &str, text: &str) -> Vec<String> {
     links.sort();
     links.dedup();
     links
+}
+
+/// Returns warnings about units of `[[file]]` that ask to be enabled, and that no other file enables or names.
+pub(super) fn warnings(files: &[ExtraFile]) -> Vec<String> {
+    let unstarted = files.iter().filter(|file| is_unstarted(file, files));
+    let warning = |file: &ExtraFile| {
+        let (origin, path) = (&file.origin, &file.path);
+        format!(
+            "{origin}: no boot starts `{path}`, unless the base enables it; write it as a [[unit]]"
+        )
+    };
+    unstarted.map(warning).collect()
+}
+
+fn is_unstarted(file: &ExtraFile, all: &[ExtraFile]) -> bool {
+    let (Some((folder, name)), ExtraContent::File(bytes)) =
+        (file.path.rsplit_once('/'), &file.content)
+    else {
+        return false;
+    };
+    if file.is_of_unit || !folder.ends_with("/systemd/system") || check(name).is_err() {
+        return false;
+    }
+    let is_named = |other: &ExtraFile| match &other.content {
+        ExtraContent::File(bytes) => {
+            other.path != file.path && String::from_utf8_lossy(bytes).contains(name)
+        }
+        ExtraContent::Link(target) => other.path.ends_with(name) || target.ends_with(name),
+        ExtraContent::Folder => false,
+    };
+    !links(name, &String::from_utf8_lossy(bytes)).is_empty() && !all.iter().any(is_named)
 }
 
 /// Refuses a mount that is not named after its directory, which systemd does not start (systemd.mount(5)).

@@ -123,6 +123,27 @@ fn a_target_may_uphold_a_unit() {
 }
 
 #[test]
+fn a_unit_that_nothing_starts_is_a_warning() {
+    let warned = |more: &str| {
+        let text = VALID.split("[[file]]").next().unwrap();
+        let unit = "[[file]]\npath = \"/etc/systemd/system/a.service\"\ncontent = \"[Install]\\nWantedBy=multi-user.target\"\n";
+        resolve(&input(&format!("{text}{unit}{more}")))
+            .unwrap()
+            .warnings
+    };
+    let wanted = "lab/cluster.toml:45: no boot starts `/etc/systemd/system/a.service`, unless the base enables it; write it as a [[unit]]";
+    assert_eq!(warned(""), [wanted]);
+    for more in [
+        "[[file]]\npath = \"/etc/systemd/system/multi-user.target.wants/a.service\"\nlink = \"../a.service\"\n",
+        "[[file]]\npath = \"/etc/rc.local\"\ncontent = \"systemctl start a.service\"\nmode = \"0755\"\n",
+    ] {
+        assert_eq!(warned(more), Vec::<String>::new(), "{more}");
+    }
+    let unit = "[[unit]]\nname = \"b.service\"\nenable = false\ncontent = \"[Install]\\nWantedBy=multi-user.target\"\n";
+    assert_eq!(warned(unit), [wanted]);
+}
+
+#[test]
 fn a_file_without_effect_is_a_warning() {
     let warned = |path: &str| {
         let text = VALID.replace("/etc/motd", path);
