@@ -81,6 +81,15 @@ may-fail=false
 }
 
 #[test]
+fn network_manager_receives_name_servers_by_family() {
+    let servers = "dns = [\"9.9.9.9\", \"2620:fe::fe\", \"2620:fe::9\"]\n";
+    let profile = profile(&DISTANT.replace("mtu = 1400\n", servers));
+    assert!(profile.contains("\ndns=9.9.9.9;\nroute1="), "{profile}");
+    let end = "\n[ipv6]\naddr-gen-mode=default\nmethod=auto\ndns=2620:fe::fe;2620:fe::9;\n";
+    assert!(profile.ends_with(end), "{profile}");
+}
+
+#[test]
 fn network_manager_receives_further_networks() {
     let folder = "/etc/NetworkManager/system-connections";
     let profile = |device: &str| {

@@ -219,6 +219,7 @@ fn warnings(cluster: &Cluster) -> Vec<String> {
             &cluster.firmware,
             cluster.network.wifi.is_some(),
         ))
+        .chain(network::warning(cluster))
         .chain(files::warnings(&cluster.files))
         .chain(units::warnings(&cluster.files))
         .chain(ports::warning(&cluster.appliance))

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::cluster::{Network, Route, Wifi};
+use super::cluster::{Cluster, Network, Route, Wifi};
 use super::complaints::{Complaints, Place, Placed};
 use super::table::Table;
 use super::{routes, subnet, wifi};
@@ -155,11 +155,9 @@ impl NetworkSettings {
         if anchor.is_ipv6() && !self.has_dns {
             return vec![DEFAULT_DNS_V6];
         }
-        for server in self
-            .dns
-            .iter()
-            .filter(|server| server.value.is_ipv4() != anchor.is_ipv4())
-        {
+        // Nodes with IPv6 addresses have no others. Those with IPv4 may get IPv6 from a router.
+        let unreachable = |server: &&Placed<IpAddr>| anchor.is_ipv6() && server.value.is_ipv4();
+        for server in self.dns.iter().filter(unreachable) {
             let message = format!(
                 "name server {} is not of the nodes' address family",
                 server.value
@@ -168,6 +166,18 @@ impl NetworkSettings {
         }
         self.dns.iter().map(|server| server.value).collect()
     }
+}
+
+/// Returns a warning about a name server that nodes with IPv4 addresses may not reach.
+pub(super) fn warning(cluster: &Cluster) -> Option<String> {
+    let mut nodes = cluster.nodes.iter();
+    let mut servers = cluster.network.dns.iter();
+    let server = servers.find(|server| server.is_ipv6())?;
+    nodes.any(|node| node.address.is_ipv4()).then(|| {
+        format!(
+            "name server {server} has an IPv6 address: the nodes reach it only if a router of their network announces IPv6"
+        )
+    })
 }
 
 /// Checks a gateway outside the nodes' network, and that every node has an ordinary address of a network of its own.

@@ -183,9 +183,6 @@ gateway = "10.1.2.1" → gateway = "fd00::1"
 "9.9.9.9" → "9.9.9"
     10: `9.9.9` is not an IP address
 
-"9.9.9.9" → "2620:fe::fe"
-    10: name server 2620:fe::fe is not of the nodes' address family
-
 ["10.1.2.1", "9.9.9.9"] → "9.9.9.9"
     10: `dns` must be a list of strings, not a string; put it in square brackets
 

@@ -121,6 +121,20 @@ fn nodes_with_ipv6_addresses_need_ipv6() {
 }
 
 #[test]
+fn name_servers_of_the_other_family_may_be_out_of_reach() {
+    let servers = "[network]\ndns = [\"9.9.9.9\", \"2620:fe::fe\"]\n";
+    let cluster = resolve(&input(&format!("{NODE}{servers}"))).unwrap();
+    let wanted = "name server 2620:fe::fe has an IPv6 address: the nodes reach it only if a router of their network announces IPv6";
+    assert_eq!(cluster.warnings, [wanted]);
+    assert_eq!(cluster.network.dns.len(), 2);
+    let node = NODE.replace("192.168.0.50", "fd00::50");
+    let text = format!("{node}{servers}gateway = \"none\"\n");
+    let invalid = resolve(&input(&text)).unwrap_err();
+    let wanted = "lab/cluster.toml:5: name server 9.9.9.9 is not of the nodes' address family";
+    assert_eq!(invalid.complaints, [wanted]);
+}
+
+#[test]
 fn nodes_to_which_nobody_can_log_in_cause_a_warning() {
     let warnings = |appliance: &str| {
         let text = format!("{NODE}[appliance]\n{appliance}\n");
