@@ -187,6 +187,31 @@ fn another_program_that_configures_the_interface() {
     );
 }
 
+/// Enables ufw, which admits what one rule of the user says.
+fn enable_ufw(it: &Copy<'_>, rule: &str) {
+    let unit = "/usr/lib/systemd/system/ufw.service";
+    it.write(unit, "[Service]\nExecStart=/usr/bin/dash\n");
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    it.link(&format!("{wants}/ufw.service"), unit);
+    it.write("/etc/ufw/ufw.conf", "ENABLED=yes\n")
+        .write("/etc/default/ufw", "DEFAULT_INPUT_POLICY=\"DROP\"\n")
+        .write("/etc/ufw/user.rules", rule);
+}
+
+#[test]
+fn another_firewall_that_closes_the_port_of_the_members() {
+    let ssh = "-A ufw-user-input -p tcp --dport 22 -j ACCEPT\n";
+    let sound = Sound::of_three("raspios-trixie");
+    sound.shows(
+        |it| enable_ufw(it, ssh),
+        &["ufw is enabled, and closes port 2380 to the other members: /etc/ufw/user.rules has no rule for it"],
+    );
+    let members = "-A ufw-user-input -p tcp -s 192.168.0.0/24 -j ACCEPT\n";
+    sound.shows(|it| enable_ufw(it, members), &[]);
+    // A single member has no others.
+    Sound::of("raspios-trixie").shows(|it| enable_ufw(it, ssh), &[]);
+}
+
 #[test]
 fn an_interface_that_has_another_name() {
     let sound = Sound::of("raspios-trixie");

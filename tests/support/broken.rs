@@ -29,7 +29,15 @@ impl Sound {
 
     /// Returns the image of a node with this `cluster.toml`.
     pub(crate) fn configured(base: &str, configuration: &str) -> Self {
-        let scene = Scene::built(base, configuration, &["--nodes", "1"]);
+        Self::first(Scene::built(base, configuration, &["--nodes", "1"]))
+    }
+
+    /// Returns the image of the first of three members.
+    pub(crate) fn of_three(base: &str) -> Self {
+        Self::first(Scene::built(base, "", &["--nodes", "3"]))
+    }
+
+    fn first(scene: Scene) -> Self {
         let disk = Disk::open(&scene.image_path("etcd1"));
         let mut starts = disk.partitions.iter().map(|it| it.start);
         let boot = starts.next().unwrap();

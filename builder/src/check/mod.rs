@@ -29,6 +29,7 @@ mod sshd_options;
 mod system;
 mod tree;
 mod udev_rule;
+mod ufw;
 mod unit;
 mod units;
 
@@ -93,6 +94,7 @@ fn check_root(
     units::check(system)?;
     etcd::check(system)?;
     network::check(system)?;
+    ufw::check(system)?;
     interface_name::check(&commands, system)?;
     modules::check(system)?;
     login::check(system)?;
