@@ -150,12 +150,23 @@ fn is_unstarted(file: &ExtraFile, all: &[ExtraFile]) -> bool {
     }
     let is_named = |other: &ExtraFile| match &other.content {
         ExtraContent::File(bytes) => {
-            other.path != file.path && String::from_utf8_lossy(bytes).contains(name)
+            let names = || String::from_utf8_lossy(bytes).contains(name);
+            other.path != file.path && (triggers(&other.path, name) || names())
         }
         ExtraContent::Link(target) => other.path.ends_with(name) || target.ends_with(name),
         ExtraContent::Folder => false,
     };
     !links(name, &String::from_utf8_lossy(bytes)).is_empty() && !all.iter().any(is_named)
+}
+
+/// Returns whether a file is a unit that starts the service of this name unless its text names another (systemd.timer(5)).
+fn triggers(path: &str, service: &str) -> bool {
+    let Some(stem) = service.strip_suffix(".service") else {
+        return false;
+    };
+    let name = path.rsplit('/').next();
+    let kind = name.and_then(|name| name.strip_prefix(stem));
+    matches!(kind, Some(".path" | ".socket" | ".timer"))
 }
 
 /// Refuses a mount that is not named after its directory, which systemd does not start (systemd.mount(5)).

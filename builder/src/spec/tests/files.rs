@@ -136,6 +136,7 @@ fn a_unit_that_nothing_starts_is_a_warning() {
     for more in [
         "[[file]]\npath = \"/etc/systemd/system/multi-user.target.wants/a.service\"\nlink = \"../a.service\"\n",
         "[[file]]\npath = \"/etc/rc.local\"\ncontent = \"systemctl start a.service\"\nmode = \"0755\"\n",
+        "[[unit]]\nname = \"a.timer\"\ncontent = \"[Timer]\\nOnBootSec=1min\\n[Install]\\nWantedBy=timers.target\"\n",
     ] {
         assert_eq!(warned(more), Vec::<String>::new(), "{more}");
     }
