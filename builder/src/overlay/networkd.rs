@@ -34,7 +34,8 @@ fn warning(file: &ExtraFile, interface: &str) -> Option<String> {
         true => name_of(file, interface)?,
         false => netplan_name_of(file, interface)?,
     };
-    let effect = match name.as_str() < OWN {
+    // A file of the same name replaces netplan's, which is in /run.
+    let effect = match name.as_str() <= OWN {
         true => format!("configures {interface} instead of the node's own settings"),
         false => format!("has no effect on {interface}: the node's own settings come first"),
     };
@@ -110,6 +111,11 @@ mod tests {
             (
                 "/etc/systemd/network/05-lan.network",
                 "[Match]\nName=wlan0 eth*\n".to_owned(),
+                "configures eth0 instead of the node's own settings",
+            ),
+            (
+                "/etc/systemd/network/10-netplan-etcd-node.network",
+                "[Match]\nName=eth0\n".to_owned(),
                 "configures eth0 instead of the node's own settings",
             ),
             (
