@@ -154,9 +154,12 @@ fn a_port_that_an_option_gives_to_sshd() {
     let unit = "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n";
     let closed =
         "sshd listens on port 2222, which the node's firewall closes (`[appliance] ports`)";
-    let cases: [(&str, &str, &[&str]); 3] = [
+    let other = "[Service]\nEnvironmentFile=/etc/default/ssh.local\n";
+    let other: &str = &format!("{unit}{other}");
+    let cases: [(&str, &str, &[&str]); 4] = [
         (unit, "Port 22", &[closed]),
         (unit, "ListenAddress 0.0.0.0:22", &[]),
+        (other, "Port 22", &[]),
         ("[Service]\n", "Port 22", &[]),
     ];
     for (unit, config, faults) in cases {

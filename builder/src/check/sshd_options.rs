@@ -11,9 +11,10 @@ const OPTIONS: &str = "/etc/default/ssh";
 /// Returns the ports that options give to sshd, which then ignores `Port`; none if there are no such options.
 pub(super) fn ports(root: &mut Tree<'_>) -> Result<Vec<String>> {
     let unit = unit_text(root)?;
-    let mut files = values(&unit, "EnvironmentFile").into_iter();
+    // A later file may set the options again.
+    let last = values(&unit, "EnvironmentFile").pop();
     let mut commands = values(&unit, "ExecStart").into_iter();
-    let is_read = files.any(|path| path.trim_start_matches('-') == OPTIONS)
+    let is_read = last.is_some_and(|path| path.trim_start_matches('-') == OPTIONS)
         && commands.any(|command| command.contains("$SSHD_OPTS"));
     if !is_read {
         return Ok(Vec::new());
