@@ -204,10 +204,30 @@ fn another_firewall_that_closes_the_port_of_the_members() {
     let sound = Sound::of_three("raspios-trixie");
     sound.shows(
         |it| enable_ufw(it, ssh),
-        &["ufw is enabled, and closes port 2380 to the other members: /etc/ufw/user.rules has no rule for it"],
+        &["ufw is enabled, and closes port 2380 to the other members: /etc/ufw/user.rules has no rule for it; allow it in ufw, or disable ufw: the node has a firewall of its own"],
     );
     let members = "-A ufw-user-input -p tcp -s 192.168.0.0/24 -j ACCEPT\n";
     sound.shows(|it| enable_ufw(it, members), &[]);
+    // What an administrator wrote may open the port.
+    for (path, text) in [
+        (
+            "/etc/ufw/before.rules",
+            "-A ufw-before-input -s 192.168.0.0/24 -j ACCEPT\n",
+        ),
+        (
+            "/etc/systemd/system/ufw.service.d/open.conf",
+            "[Service]\nExecStartPost=/usr/local/sbin/open\n",
+        ),
+        ("/etc/rc.local", "#!/bin/sh\nufw allow 2380/tcp\n"),
+    ] {
+        sound.shows(
+            |it| {
+                enable_ufw(it, ssh);
+                it.write(path, text);
+            },
+            &[],
+        );
+    }
     // A single member has no others.
     Sound::of("raspios-trixie").shows(|it| enable_ufw(it, ssh), &[]);
 }

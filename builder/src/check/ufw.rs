@@ -3,14 +3,29 @@
 use anyhow::Result;
 
 use super::system::NodeSystem;
+use super::tree::Tree;
+use super::unit::{OWN_FOLDER, drop_ins};
 use super::units;
 
 const UNIT: &str = "ufw.service";
 const SWITCH: &str = "/etc/ufw/ufw.conf";
 const DEFAULTS: &str = "/etc/default/ufw";
 
+/// A script that the boot runs if there is one (`systemd-rc-local-generator(8)`).
+const SCRIPT: &str = "/etc/rc.local";
+
 /// The port at which members reach each other.
 const PORT: u16 = 2380;
+
+/// What tells the rules with which ufw comes: none of them opens the port.
+const OF_UFW: [&str; 6] = [
+    "-before-output ",
+    "-before-forward ",
+    "-i lo ",
+    "-p icmp",
+    "-p udp ",
+    "state RELATED,ESTABLISHED ",
+];
 
 pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     let node = system.node;
@@ -30,17 +45,39 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     };
     let path = format!("/etc/ufw/user{family}.rules");
     let rules = system.root.text(&path)?.unwrap_or_default();
-    let before = format!("/etc/ufw/before{family}.rules");
-    let before = system.root.text(&before)?.unwrap_or_default();
-    // Rules that an administrator wrote by hand may have any form.
-    let may_be_open = rules.lines().any(may_open) || before.contains(&PORT.to_string());
+    let is_open = rules.lines().any(may_open) || is_changed_by_hand(family, &mut system.root)?;
     system.expect(
-        may_be_open,
+        is_open,
         format!(
-            "ufw is enabled, and closes port {PORT} to the other members: {path} has no rule for it"
+            "ufw is enabled, and closes port {PORT} to the other members: {path} has no rule for it; \
+             allow it in ufw, or disable ufw: the node has a firewall of its own"
         ),
     );
     Ok(())
+}
+
+/// Returns whether an administrator may have opened the port by other means than the commands of ufw.
+fn is_changed_by_hand(family: &str, root: &mut Tree<'_>) -> Result<bool> {
+    for when in ["before", "after"] {
+        let rules = root.text(&format!("/etc/ufw/{when}{family}.rules"))?;
+        let is_written = rules.unwrap_or_default().lines().any(may_be_opened_by_hand);
+        // ufw runs the program if it is executable, which it is not by default.
+        if is_written || root.is_program(&format!("/etc/ufw/{when}.init"))? {
+            return Ok(true);
+        }
+    }
+    if !drop_ins(UNIT, root)?.is_empty() {
+        return Ok(true);
+    }
+    let names = root.names(OWN_FOLDER)?;
+    let units = names.iter().map(|name| format!("{OWN_FOLDER}/{name}"));
+    for path in units.chain([SCRIPT.to_owned()]) {
+        let text = root.text(&path)?;
+        if text.is_some_and(|text| text.contains("ufw") || text.contains("iptables")) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns whether a rule of the user may open the port, also for some addresses only.
@@ -49,12 +86,22 @@ fn may_open(rule: &str) -> bool {
         .iter()
         .any(|start| rule.starts_with(start));
     let is_refusal = rule.contains("-j DROP") || rule.contains("-j REJECT");
+    is_input && !is_refusal && is_for_port(rule)
+}
+
+/// Returns whether a rule of the files that ufw leaves to the administrator may open the port.
+fn may_be_opened_by_hand(rule: &str) -> bool {
+    let is_rule = rule.starts_with('-') && rule.contains("ACCEPT");
+    is_rule && is_for_port(rule) && !OF_UFW.iter().any(|part| rule.contains(part))
+}
+
+/// Returns whether a rule is for the port of the members, for all ports, or for all but some.
+fn is_for_port(rule: &str) -> bool {
     let words = rule.split_whitespace();
-    let mut ports = words.skip_while(|word| !word.starts_with("--dport"));
-    let is_for_port = ports
-        .nth(1)
-        .is_none_or(|ports| ports.split(',').any(covers));
-    is_input && !is_refusal && is_for_port
+    let mut words = words.skip_while(|word| !word.starts_with("--dport"));
+    let ports = words.nth(1);
+    let is_for_all_but = rule.contains(" ! ");
+    is_for_all_but || ports.is_none_or(|ports| ports.split(',').any(covers))
 }
 
 /// Returns whether a port, or a range such as `2379:2380`, contains the port of the members.
@@ -75,7 +122,7 @@ fn value<'t>(text: &'t str, name: &str) -> &'t str {
 
 #[cfg(test)]
 mod tests {
-    use super::{may_open, value};
+    use super::{may_be_opened_by_hand, may_open, value};
 
     #[test]
     fn a_rule_opens_ports_or_addresses() {
@@ -96,6 +143,41 @@ mod tests {
             ),
         ] {
             assert_eq!(may_open(rule), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_rule_by_hand_may_have_any_form() {
+        for (rule, expected) in [
+            ("-A ufw-before-input -s 10.0.0.0/8 -j ACCEPT", true),
+            ("-I ufw-before-input -i wg0 --jump ACCEPT", true),
+            (
+                "-A ufw-before-input -p tcp --dport 2370:2390 -j ACCEPT",
+                true,
+            ),
+            (
+                "-A ufw-before-input -m conntrack --ctstate NEW,RELATED,ESTABLISHED -j ACCEPT",
+                true,
+            ),
+            ("-A ufw-before-input -p tcp ! --dport 22 -j ACCEPT", true),
+            ("-A ufw-before-input -p tcp --dport 80 -j ACCEPT", false),
+            ("# -A ufw-before-input -s 10.0.0.0/8 -j ACCEPT", false),
+            ("-A ufw-before-input -i lo -j ACCEPT", false),
+            (
+                "-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                false,
+            ),
+            ("-A ufw-before-output -o lo -j ACCEPT", false),
+            (
+                "-A ufw6-before-input -p icmpv6 --icmpv6-type 144 -j ACCEPT",
+                false,
+            ),
+            (
+                "-A ufw-before-input -p udp --sport 67 --dport 68 -j ACCEPT",
+                false,
+            ),
+        ] {
+            assert_eq!(may_be_opened_by_hand(rule), expected, "{rule}");
         }
     }
 
