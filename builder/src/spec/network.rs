@@ -170,10 +170,14 @@ impl NetworkSettings {
 
 /// Returns a warning about a name server that nodes with IPv4 addresses may not reach.
 pub(super) fn warning(cluster: &Cluster) -> Option<String> {
+    let network = &cluster.network;
+    // A further network with IPv6 addresses may lead to it.
+    let mut others = network.interfaces.iter().flat_map(|it| &it.addresses);
+    let has_other = others.any(|address| address.addr().is_ipv6());
     let mut nodes = cluster.nodes.iter();
-    let mut servers = cluster.network.dns.iter();
+    let mut servers = network.dns.iter();
     let server = servers.find(|server| server.is_ipv6())?;
-    nodes.any(|node| node.address.is_ipv4()).then(|| {
+    (!has_other && nodes.any(|node| node.address.is_ipv4())).then(|| {
         format!(
             "name server {server} has an IPv6 address: the nodes reach it only if a router of their network announces IPv6"
         )

@@ -127,6 +127,10 @@ fn name_servers_of_the_other_family_may_be_out_of_reach() {
     let wanted = "name server 2620:fe::fe has an IPv6 address: the nodes reach it only if a router of their network announces IPv6";
     assert_eq!(cluster.warnings, [wanted]);
     assert_eq!(cluster.network.dns.len(), 2);
+    let other =
+        "interface = \"eth0\"\n[[network.other]]\nname = \"eth1\"\naddresses = [\"fd00::5/64\"]\n";
+    let further = resolve(&input(&format!("{NODE}{servers}{other}"))).unwrap();
+    assert_eq!(further.warnings, Vec::<String>::new());
     let node = NODE.replace("192.168.0.50", "fd00::50");
     let text = format!("{node}{servers}gateway = \"none\"\n");
     let invalid = resolve(&input(&text)).unwrap_err();
