@@ -118,7 +118,7 @@ pub struct Network {
     pub gateway: Option<IpAddr>,
     /// Whether a DHCP server gives the nodes their addresses, the gateway and the name servers.
     pub dhcp: bool,
-    /// Name servers, tried in order.
+    /// Name servers, those of each address family in the order they are tried.
     pub dns: Vec<IpAddr>,
     /// Domains in which short names are looked up.
     pub search: Vec<String>,

@@ -31,7 +31,8 @@ sections! {
         /// Whether a DHCP server that reserves each node's `address` for it also gives it the gateway and the name servers
         /// (IPv4). A node waits for its address before it starts etcd.
         "dhcp": Switch, Default("false");
-        /// Name servers in the order they are tried; may be empty. The default for IPv6 is `2606:4700:4700::1111`.
+        /// Name servers, those of each address family in the order they are tried; may be empty. The default for IPv6 is
+        /// `2606:4700:4700::1111`.
         "dns": List(&Text(subnet::check_server)), Default(r#"["1.1.1.1"]"#);
         /// Domains in which short names are looked up. By default, `domain` of `[cluster]`.
         "search": List(&Text(identity::domain_name)), Optional(r#"["lan", "example.org"]"#);
