@@ -1,4 +1,5 @@
-//! Whether ufw, which a base may enable beside the node's own firewall, closes the port of the members.
+//! Whether ufw, which a base may enable, closes the port of the members. Nodes of Raspberry Pi OS and Debian have a firewall of their own
+//! as well, and a packet needs the permission of both.
 
 use anyhow::Result;
 
@@ -50,7 +51,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
         is_open,
         format!(
             "ufw is enabled, and closes port {PORT} to the other members: {path} has no rule for it; \
-             allow it in ufw, or disable ufw: the node has a firewall of its own"
+             allow it in ufw, or disable ufw"
         ),
     );
     Ok(())
