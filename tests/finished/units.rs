@@ -219,6 +219,10 @@ fn another_firewall_that_closes_the_port_of_the_members() {
             "[Service]\nExecStartPost=/usr/local/sbin/open\n",
         ),
         ("/etc/rc.local", "#!/bin/sh\nufw allow 2380/tcp\n"),
+        (
+            "/etc/cloud/cloud.cfg.d/50-open.cfg",
+            "runcmd: [ufw allow 2380/tcp]\n",
+        ),
     ] {
         sound.shows(
             |it| {

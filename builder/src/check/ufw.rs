@@ -1,5 +1,5 @@
-//! Whether ufw, which a base may enable, closes the port of the members. Nodes of Raspberry Pi OS and Debian have a firewall of their own
-//! as well, and a packet needs the permission of both.
+//! Whether ufw, which a base may enable, closes the port of the members. Nodes of Raspberry Pi OS and Debian have their own
+//! firewall as well, and a packet needs the permission of both.
 
 use anyhow::Result;
 
@@ -14,6 +14,9 @@ const DEFAULTS: &str = "/etc/default/ufw";
 
 /// A script that the boot runs if there is one (`systemd-rc-local-generator(8)`).
 const SCRIPT: &str = "/etc/rc.local";
+
+/// The settings of cloud-init, which may hold commands.
+const CLOUD_INIT: &str = "/etc/cloud/cloud.cfg.d";
 
 /// The port at which members reach each other.
 const PORT: u16 = 2380;
@@ -57,7 +60,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether an administrator may have opened the port by other means than the commands of ufw.
+/// Returns whether an administrator may have opened the port by other means than the commands of ufw, or lets the node do so.
 fn is_changed_by_hand(family: &str, root: &mut Tree<'_>) -> Result<bool> {
     for when in ["before", "after"] {
         let rules = root.text(&format!("/etc/ufw/{when}{family}.rules"))?;
@@ -70,9 +73,12 @@ fn is_changed_by_hand(family: &str, root: &mut Tree<'_>) -> Result<bool> {
     if !drop_ins(UNIT, root)?.is_empty() {
         return Ok(true);
     }
-    let names = root.names(OWN_FOLDER)?;
-    let units = names.iter().map(|name| format!("{OWN_FOLDER}/{name}"));
-    for path in units.chain([SCRIPT.to_owned()]) {
+    let mut paths = vec![SCRIPT.to_owned()];
+    for folder in [OWN_FOLDER, CLOUD_INIT] {
+        let names = root.names(folder)?;
+        paths.extend(names.iter().map(|name| format!("{folder}/{name}")));
+    }
+    for path in paths {
         let text = root.text(&path)?;
         if text.is_some_and(|text| text.contains("ufw") || text.contains("iptables")) {
             return Ok(true);
