@@ -208,8 +208,9 @@ fn another_firewall_that_closes_the_port_of_the_members() {
     );
     let members = "-A ufw-user-input -p tcp -s 192.168.0.0/24 -j ACCEPT\n";
     sound.shows(|it| enable_ufw(it, members), &[]);
-    // What an administrator wrote may open the port.
+    // What an administrator wrote may open the port, or keep ufw from starting.
     for (path, text) in [
+        ("/etc/ufw/ufw.conf", "ENABLED=Yes\n"),
         (
             "/etc/ufw/before.rules",
             "-A ufw-before-input -s 192.168.0.0/24 -j ACCEPT\n",

@@ -38,7 +38,8 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     }
     let switch = system.root.text(SWITCH)?.unwrap_or_default();
     let defaults = system.root.text(DEFAULTS)?.unwrap_or_default();
-    let is_on = value(&switch, "ENABLED").eq_ignore_ascii_case("yes");
+    // The script of the unit knows no other spellings.
+    let is_on = ["yes", "YES"].contains(&value(&switch, "ENABLED"));
     let is_strict = ["DROP", "REJECT"].contains(&value(&defaults, "DEFAULT_INPUT_POLICY"));
     if !is_on || !is_strict {
         return Ok(());
