@@ -18,15 +18,21 @@ const FULL: [&str; 7] = [
     "cluster::failures::",
 ];
 
-/// The modules of the tests that boot nothing and take long: of running clusters, stores and fleets, of servers that are silent, and
-/// of builds that are interrupted at many moments. They need more than half of the time of all tests that boot nothing.
-const SLOW: [&str; 7] = [
+/// The modules of the tests that boot nothing and take long: of running clusters, which mostly wait, and of those that use the
+/// processors meanwhile. They need two thirds of the time of all tests that boot nothing.
+const SLOW: [&str; 13] = [
     "cluster::",
     "stores::",
     "store::s3::tests::",
     "fleet::",
-    "build::killed::",
+    "core::",
+    "build::compressed::",
+    "build::foreign::",
     "build::interrupted::",
+    "build::killed::",
+    "build::lock::",
+    "build::publication::",
+    "build::tampered::",
     "cli::update::",
 ];
 
