@@ -128,6 +128,8 @@ impl PeerInputs {
         let (base, packed) = (shown(&inputs.base), shown(&inputs.packed));
         command::run("sh", &["-c", &format!("xz -T0 -1 < '{base}' > '{packed}'")])?;
         let files = inputs.files.to_string_lossy();
+        // dpkg-deb makes one directory, without those above it.
+        command::create_folder(&inputs.files)?;
         for ending in ["etcd-server.deb", "etcd-client.deb"] {
             let package = shown(&inputs.base.with_extension(ending));
             command::run("dpkg-deb", &["-x", &package, &format!("{files}/unpacked")])?;
