@@ -92,16 +92,7 @@ mod tests {
     use super::*;
 
     fn told(path: &str, text: &str) -> Option<String> {
-        let file = ExtraFile {
-            path: path.to_owned(),
-            content: ExtraContent::File(text.into()),
-            mode: 0o644,
-            owner: "root:root".to_owned(),
-            node: None,
-            is_of_unit: false,
-            origin: "cluster.toml:2".to_owned(),
-        };
-        warning(&file, "eth0")
+        warning(&ExtraFile::of_text(path, text), "eth0")
     }
 
     #[test]

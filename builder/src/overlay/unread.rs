@@ -211,15 +211,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> ExtraFile {
-        ExtraFile {
-            path: path.to_owned(),
-            content: ExtraContent::File(Vec::new()),
-            mode: 0o644,
-            owner: "root:root".to_owned(),
-            node: None,
-            is_of_unit: false,
-            origin: String::new(),
-        }
+        ExtraFile::of_text(path, "")
     }
 
     #[test]
@@ -261,10 +253,7 @@ mod tests {
             ("interface-name=eth0\nautoconnect=false\n", None),
             ("interface-name=eth0\nautoconnect-priority=999\n", None),
         ] {
-            let file = ExtraFile {
-                content: ExtraContent::File(text.into()),
-                ..file(&format!("{PROFILES}mine.nmconnection"))
-            };
+            let file = ExtraFile::of_text(&format!("{PROFILES}mine.nmconnection"), text);
             assert_eq!(beside_own(&file, Some("eth0")), wanted, "{text}");
             assert_eq!(beside_own(&file, None), None, "{text}");
         }

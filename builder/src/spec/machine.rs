@@ -225,6 +225,22 @@ pub struct ExtraFile {
     pub origin: String,
 }
 
+#[cfg(test)]
+impl ExtraFile {
+    /// Returns a file of root that every node receives.
+    pub(crate) fn of_text(path: &str, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            content: ExtraContent::File(text.into()),
+            mode: 0o644,
+            owner: "root:root".to_owned(),
+            node: None,
+            is_of_unit: false,
+            origin: "cluster.toml:2".to_owned(),
+        }
+    }
+}
+
 // Shows only the size of the content, which may be secret.
 impl fmt::Debug for ExtraContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

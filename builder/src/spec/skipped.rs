@@ -101,15 +101,7 @@ mod tests {
     use super::*;
 
     fn added(path: &str) -> ExtraFile {
-        ExtraFile {
-            path: path.to_owned(),
-            content: ExtraContent::File(Vec::new()),
-            mode: 0o644,
-            owner: "root:root".to_owned(),
-            node: None,
-            is_of_unit: false,
-            origin: String::new(),
-        }
+        ExtraFile::of_text(path, "")
     }
 
     #[test]
