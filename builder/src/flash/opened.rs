@@ -38,7 +38,6 @@ fn last_change(file: &File) -> io::Result<Change> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::FileExt as _;
-    use std::time::Duration;
 
     use super::*;
 
@@ -48,9 +47,10 @@ mod tests {
         let file = place.as_file();
         file.write_all_at(b"image", 0).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
-        // The times of a file are those of the last tick of the system's clock.
-        std::thread::sleep(Duration::from_millis(20));
         let opened = Opened::new(file).unwrap();
+        // The times of a file are those of the last tick of the system's clock. Only a write after the next one shows.
+        let newest = || last_change(tempfile::NamedTempFile::new().unwrap().as_file()).unwrap();
+        while newest().1 == opened.change.1 {}
         assert_eq!(fs_err::read(place.path()).unwrap(), b"image");
         assert!(!opened.is_changed().unwrap());
         file.write_all_at(b"IMAGE", 0).unwrap();
