@@ -371,7 +371,7 @@ fn a_store_that_returns_other_bytes_is_noticed_before_the_index_is_written() {
 #[test]
 fn a_moment_of_trouble_is_survived() {
     let (scene, server) = (scene(), Server::start());
-    // A store that is busy is left alone for a second, so only two requests of a kind fail.
+    // The next request to a busy store waits for a second, so only two requests of each method fail.
     let left = Mutex::new(vec!["PUT", "PUT", "GET", "GET"]);
     server.fail(move |request, before| {
         let mut left = left.lock().unwrap();

@@ -63,7 +63,7 @@ const UNREAD: [Unread; 15] = [
         "network",
         "/etc/default/crda",
         "crda",
-        "the kernel is told the country; set `country` in [network.wifi] instead",
+        "the kernel's command line sets the country; set `country` in [network.wifi] instead",
     ),
     unread(
         "network",
