@@ -21,7 +21,7 @@ usage: lab [NAME…] [--scenarios N] [--seed S] [--jobs J] [--keep-going]
   NAME            run this scenario, e.g. `a-wiped-member-rejoins`, `random-17` or `sabotage-lost-write`
   --scenarios N   run N random scenarios, after every named one that should pass and every sabotage
   --seed S        the seed of the first random scenario; the next one has S + 1 [default: from the clock]
-  --jobs J        how many scenarios run side by side at most [default: four per processor]; fewer do on a busy machine
+  --jobs J        how many scenarios run side by side at most [default: six per processor]; fewer do on a busy machine
   --keep-going    go on after a failure";
 
 /// Runs a command line.
@@ -62,7 +62,7 @@ fn options<'a>(words: &[&'a str]) -> Result<LabOptions<'a>> {
         names: Vec::new(),
         scenarios: 0,
         seed: clock.as_secs(),
-        jobs: 4 * cores,
+        jobs: 6 * cores,
         keep_going: false,
     };
     let mut words = words.iter();

@@ -65,6 +65,11 @@ impl LabClient {
         })
     }
 
+    /// Returns whether each request starts etcdctl.
+    pub(super) fn starts_programs(&self) -> bool {
+        self.http.is_none()
+    }
+
     /// Returns the same client for somebody who has waited for this long: each request gets a tenth of that time.
     pub(super) fn after(&self, waited: Duration) -> Self {
         Self {

@@ -14,6 +14,8 @@ use crate::rng::Rng;
 
 /// The pause between two writes, and between two reads.
 const PAUSE: Duration = Duration::from_millis(40);
+/// The same where each starts etcdctl, which needs twenty times the processor time of a request.
+const COMMAND_PAUSE: Duration = Duration::from_millis(200);
 
 /// The clients' record.
 #[derive(Debug, Default)]
@@ -49,6 +51,10 @@ struct Shared {
 
 impl Traffic {
     pub(super) fn start(client: LabClient, history: History, seed: u64) -> Self {
+        let pause = match client.starts_programs() {
+            true => COMMAND_PAUSE,
+            false => PAUSE,
+        };
         let shared = Arc::new(Shared {
             client,
             history,
@@ -65,7 +71,7 @@ impl Traffic {
                 while !shared.stopped.load(Relaxed) {
                     count += 1;
                     work(&shared, &mut rng, count);
-                    std::thread::sleep(PAUSE);
+                    std::thread::sleep(pause);
                 }
             })
         };
