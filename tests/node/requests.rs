@@ -281,8 +281,10 @@ fn a_forced_member_does_not_serve_beside_those_that_have_come_meanwhile() {
     for (of_b, of_c, serves) in [
         ("etcd-node b 0 -", "", true),
         (list, list, false),
-        // It was asked to force a new cluster meanwhile, and refuses.
-        ("etcd-node b forced 5", "", true),
+        // It was asked to force a new cluster meanwhile, and does not refuse.
+        ("etcd-node b forced 5", "", false),
+        ("etcd-node b holds -", "", false),
+        ("etcd-node b holds other", "", false),
         // It has no majority, and joins.
         (list, "", true),
     ] {
@@ -301,6 +303,38 @@ fn a_forced_member_does_not_serve_beside_those_that_have_come_meanwhile() {
         assert_eq!(node.has("run/forces"), serves, "{of_b} {of_c}");
         let mark = if serves { "yes\n" } else { "unfinished\n" };
         assert_eq!(node.read("data/node/forced"), mark, "{of_b} {of_c}");
+    }
+}
+
+/// etcd of the others reads its data, or a clock is not set yet. What they answer afterwards decides.
+#[test]
+fn a_forced_member_waits_until_those_that_have_come_answer() {
+    let list = "[{\"id\":1,\"name\":\"b\"},{\"id\":2,\"name\":\"c\"},{\"id\":26,\"name\":\"a\"}]";
+    let busy = "listens() { [ ! -e $RUN/answer.b ]; }";
+    let rejected = "listens() { return 1; }; echo 'verify error:num=9:certificate is not yet valid' >$RUN/refusal.b";
+    // It refuses, runs etcd, and joins.
+    let holds = "listens() { return 1; }; echo 'etcd-node b holds -' >$RUN/answer.b";
+    let waits = "etcd-node: waiting for b c: it accepts connections and does not answer";
+    for (before, says, of_b, of_c, serves) in [
+        (busy, waits, "", "", true),
+        (busy, waits, list, "", true),
+        (busy, waits, list, list, false),
+        (rejected, "", list, "", true),
+        (rejected, "", list, list, false),
+        (rejected, "", "", "", false),
+        (holds, "", list, "", true),
+    ] {
+        let node = Node::with_data();
+        for (name, answer) in [("b", of_b), ("c", of_c)] {
+            let come = format!("HTTP/1.1 200 OK\r\n\r\n{answer}\n");
+            node.write(&format!("run/come.{name}"), &come);
+        }
+        let come = "ask_all() { :; }; sleep() { for name in b c; do cp $RUN/come.$name $RUN/answer.$name; done; }";
+        let said = node.call(&format!(
+            "{before}; {come}; know id; know vow; number=-; looks=0; keep forced unfinished; stays_alone && echo serves"
+        ));
+        assert_eq!(said.ends_with("serves\n"), serves, "{before}: {said}");
+        assert!(said.starts_with(says), "{before}: {said}");
     }
 }
 
