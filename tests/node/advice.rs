@@ -24,6 +24,17 @@ fn the_advice_names_the_one_member_with_the_newest_data() {
             "peer c index 9",
             "the one of c b whose console reports the highest raft index",
         ),
+        ("peer c index 8 / peer b index 9 / peer e holds 10", "e"),
+        ("peer c index 8 / peer b index 9 / peer e holds 7", "b"),
+        ("peer c learner / peer b index 9 / peer e holds other", "b"),
+        (
+            "peer b index 9 / peer e holds 10",
+            "the one of c b e (raft index 10) whose console reports the highest raft index",
+        ),
+        (
+            "peer b index 9 / peer e holds 7",
+            "the one of c b whose console reports the highest raft index",
+        ),
     ] {
         assert_eq!(
             advice(&format!("{running} / {index}")),
