@@ -31,6 +31,7 @@ mod init;
 mod lab;
 mod links;
 mod loss;
+mod memory;
 mod model;
 mod moves;
 mod node;

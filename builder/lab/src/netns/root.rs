@@ -27,6 +27,9 @@ pub(super) const PROGRAMS: &str = "usr/local/lib/etcd-node";
 /// The directory of the shims inside a node.
 pub(super) const SHIMS: &str = "/run/lab/bin";
 
+/// The size of `/run`. On a board, it is a share of the memory.
+const RUN: u64 = 128 << 20;
+
 /// Mounts everything and makes it this process's root. `/run` and `/tmp` are new each time.
 pub(super) fn enter(parts: &RootParts<'_>) -> Result<()> {
     let at = |path: &str| parts.root.join(path);
@@ -44,7 +47,7 @@ pub(super) fn enter(parts: &RootParts<'_>) -> Result<()> {
     mount_bind_recursive("/dev", at("dev")).context("mounting /dev")?;
     new("proc", &at("proc"))?;
     new("tmpfs", &at("tmp"))?;
-    new("tmpfs", &at("run"))?;
+    bounded(&at("run"), RUN)?;
     shims(parts.root)?;
     if clock::is_wrong() {
         let library = parts.root.join(&clock::LIBRARY[1..]);

@@ -10,8 +10,8 @@ use super::model::Wanted;
 use super::random::Losses;
 use super::sabotage;
 use super::{
-    aside, authentication, copies, damage, loss, moves, received, reported, restarts, restored,
-    stale, twice, wrong,
+    aside, authentication, copies, damage, loss, memory, moves, received, reported, restarts,
+    restored, stale, twice, wrong,
 };
 
 /// The actions of a scenario, which end with a check of all invariants.
@@ -208,6 +208,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stale::replaces_a_member_again,
     ),
     passes("a-full-disk", "three", reported::full_disk),
+    passes("a-full-memory", "three", memory::full),
     passes("an-old-binary", "three", reported::old_binary),
     passes(
         "foreign-lone-data-in-a-cluster",
