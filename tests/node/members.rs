@@ -47,6 +47,13 @@ LIST
         node.call("ask_former_members; ask_former_members; echo \"$PEERS\""),
         all
     );
+    // Data that was another member's lists this node, by its name or under an earlier one.
+    node.write(
+        "data/node/members",
+        &format!("a=https://192.168.0.52:2380=x d=https://192.168.0.50:2380=x {members}"),
+    );
+    assert_eq!(node.call("ask_former_members; echo \"$PEERS\""), all);
+    node.write("data/node/members", members);
     // A list that cannot be read changes nothing.
     node.etcdctl("exit 1");
     node.call("know id; remember_members");
