@@ -134,6 +134,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         reported::swapped_cards_of_five,
     ),
     passes("rotated-cards", "three", reported::rotated_cards),
+    passes("rotated-cards-in-use", "three", wrong::rotated_cards_in_use),
     passes(
         "foreign-data-everywhere",
         "three",

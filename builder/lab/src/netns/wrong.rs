@@ -9,8 +9,11 @@ use super::links::Links;
 use super::model::Wanted;
 use super::reported::{foreign, stays_out};
 use super::scenarios::form;
+use super::twice::{FORCE, GIVE_UP};
 use super::violation::{Invariant, violated};
 
+/// The answer of an operator to data of another member.
+const USE: &str = "sudo touch /var/lib/etcd/use-this-data";
 /// A time before every certificate.
 pub(super) const LONG_AGO: &str = "@2020-01-01 12:00:00";
 
@@ -39,13 +42,38 @@ pub(super) fn foreign_card_in_a_cluster(lab: &mut Lab) -> Result<()> {
         1,
         "refused the data on this node: it belongs to etcd1 of another cluster",
     )?;
-    lab.type_at(1, "sudo touch /var/lib/etcd/use-this-data")?;
+    lab.type_at(1, USE)?;
     lab.says(
         1,
         "refused to use the data on this node: etcd1 etcd3 already has",
     )?;
     lab.count_changes(Duration::from_secs(8))?;
     lab.settle(&Wanted::all_but(&[1]))
+}
+
+/// Every node has another node's data. An operator goes on with what etcd1 has, and gives the rest up.
+pub(super) fn rotated_cards_in_use(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.write_and_pause(20)?;
+    lab.swap(0, 1)?;
+    lab.swap(1, 2)?;
+    lab.start_all()?;
+    for node in lab.all() {
+        lab.says(node, "refused the data on this node: it belongs to ")?;
+    }
+    lab.type_at(0, USE)?;
+    lab.says(0, "waiting for a majority: the addresses of the members")?;
+    lab.type_at(1, USE)?;
+    lab.says(1, "refused to use the data on this node: etcd1 already has")?;
+    for node in [1, 2] {
+        lab.type_at(node, GIVE_UP)?;
+    }
+    for node in [1, 2] {
+        lab.says(node, "waiting for etcd1, which has the cluster's data")?;
+    }
+    lab.type_at(0, FORCE)?;
+    lab.says(0, "beginning anew with this node's data")?;
+    lab.settle(&Wanted::everyone())
 }
 
 /// The same as with IPv4, where the kernel asks, and keeps the address from use.
