@@ -68,6 +68,13 @@ fn etcd_runs_on_until_there_is_room_for_its_data() {
     let waits = "etcd-node: waiting for somebody to look at ";
     assert!(said.starts_with(waits), "{said}");
     assert!(!said.contains("restarting etcd"), "{said}");
+    // It is said once for a request.
+    let said = node.call("is_asked; say reports; is_asked; say again");
+    assert!(said.starts_with(waits), "{said}");
+    assert!(
+        said.ends_with("\netcd-node: reports\netcd-node: again\n"),
+        "{said}"
+    );
     fs::remove_dir_all(node.at("data/aside/1")).unwrap();
     let restarts = "etcd-node: restarting etcd: set-data-aside was asked for";
     assert!(node.call(once).starts_with(restarts));
