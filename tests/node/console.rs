@@ -105,6 +105,7 @@ const REASONS: &str = r#"
     waiting to set this node's data aside                 → the data partition is full
     waiting for room in $RUN, which is in memory          → finds no room in `/run`
     waiting to read the certificates of the CA            → cannot read the certificates of its CA
+    waiting to read $place, which is missing              → cannot read one of its certificates or keys
     waiting for a random number                           → cannot read the certificates of its CA
     starting without etcd's check of the data             → etcd finds at its start that this node's data differs
     etcd has failed $failures times                       → etcd fails three times, no majority

@@ -44,6 +44,31 @@ fn data_is_marked_only_with_the_fingerprint_of_its_authority() {
     }
 }
 
+/// All others would seem to be off.
+#[test]
+fn a_node_waits_for_its_certificates_and_keys() {
+    let node = Node::new();
+    let files = ["ca.crt", "server.crt", "server.key", "peer.crt", "peer.key"];
+    for name in files {
+        node.write(&format!("pki/{name}"), "PEM");
+    }
+    assert_eq!(node.call("may_read_keys && echo goes on"), "goes on\n");
+    for name in files {
+        node.write(&format!("pki/{name}"), "");
+        let said = node.call("may_read_keys || echo waits");
+        let wanted = "etcd-node: waiting to read ";
+        assert!(
+            said.starts_with(wanted)
+                && said.contains(&format!("/{name}, which is missing, empty or")),
+            "{said}"
+        );
+        assert!(said.ends_with("\nwaits\n"), "{said}");
+        node.write(&format!("pki/{name}"), "PEM");
+    }
+    let said = node.call("SCHEME=http; rm $PEER_KEY; may_read_keys && echo goes on");
+    assert_eq!(said, "goes on\n");
+}
+
 /// The repair of a file system may have left an empty file.
 #[test]
 fn a_restore_that_cannot_be_read_is_reported() {

@@ -131,7 +131,7 @@ fn a_restore_that_is_asked_for_while_etcd_starts_stays_wanted() {
 #[test]
 fn forcing_is_asked_for_after_the_last_boot() {
     let node = Node::with_data();
-    let begin = "SYNCHRONIZED=/dev/null; kill() { :; }; await_address() { :; }; start_over() { :; }; look() { :; }; before_etcd";
+    let begin = "SYNCHRONIZED=/dev/null; kill() { :; }; await_address() { :; }; may_read_keys() { :; }; start_over() { :; }; look() { :; }; before_etcd";
     node.write("data/force-new-cluster", "");
     let said = "etcd-node: refused force-new-cluster: it was asked for before this node was switched on. Ask again if it is still \
                 needed\n";
