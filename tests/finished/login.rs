@@ -175,6 +175,26 @@ fn a_port_that_an_option_gives_to_sshd() {
 }
 
 #[test]
+fn a_port_that_a_setting_among_the_options_gives_to_sshd() {
+    let sound = Sound::of("raspios-trixie");
+    let unit = "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n";
+    let closed =
+        "sshd listens on port 2222, which the node's firewall closes (`[appliance] ports`)";
+    // Unlike `-p`, the setting adds to those of the file.
+    let cases: [(&str, &[&str]); 2] = [("# Port 22", &[closed]), ("Port 22", &[])];
+    for (config, faults) in cases {
+        sound.shows(
+            |it| {
+                it.write("/etc/systemd/system/ssh.service.d/options.conf", unit)
+                    .write("/etc/default/ssh", "SSHD_OPTS=\"-o Port=2222\"\n")
+                    .prepend("/etc/ssh/sshd_config", config);
+            },
+            faults,
+        );
+    }
+}
+
+#[test]
 fn lists_that_refuse_the_owner() {
     let sound = Sound::of("raspios-trixie");
     let status = "/var/lib/dpkg/status";

@@ -130,13 +130,10 @@ fn check_access(config: &SshdConfig, system: &mut NodeSystem<'_>) {
 fn check_port(config: &SshdConfig, by_socket: bool, system: &mut NodeSystem<'_>) -> Result<()> {
     // A socket of systemd has its port from elsewhere, and an address may have one of its own.
     let has_other = by_socket || config.first("ListenAddress").is_some();
-    let options = match has_other {
-        true => Vec::new(),
-        false => sshd_options::ports(&mut system.root)?,
-    };
-    let ports: Vec<&str> = match options.is_empty() {
-        true => config.all("Port").flatten().map(String::as_str).collect(),
-        false => options.iter().map(String::as_str).collect(),
+    let configured: Vec<String> = config.all("Port").flatten().cloned().collect();
+    let ports = match has_other {
+        true => configured,
+        false => sshd_options::ports(&configured, &mut system.root)?,
     };
     let rules = system.root.text("/etc/nftables.conf")?.unwrap_or_default();
     let opened = rules
@@ -144,7 +141,7 @@ fn check_port(config: &SshdConfig, by_socket: bool, system: &mut NodeSystem<'_>)
         .filter_map(|line| line.trim().strip_prefix("tcp dport {"));
     let opened: Vec<&str> = opened.flat_map(|list| list.split([',', ' '])).collect();
     // Port 22 is the user's to close.
-    let is_open = |port: &&str| *port == "22" || opened.contains(port);
+    let is_open = |port: &String| port == "22" || opened.contains(&port.as_str());
     if !ports.is_empty() && !opened.is_empty() && !ports.iter().any(is_open) {
         system.add(format!(
             "sshd listens on port {}, which the node's firewall closes (`[appliance] ports`)",

@@ -8,8 +8,11 @@ use super::unit::values;
 
 const OPTIONS: &str = "/etc/default/ssh";
 
-/// Returns the ports that options give to sshd, which then ignores `Port`; none if there are no such options.
-pub(super) fn ports(root: &mut Tree<'_>) -> Result<Vec<String>> {
+/// Options without a value. One word may hold several of them, and an option with a value after them (`getopt(3)`).
+const SWITCHES: &str = "46DGQRTVdeiqrt";
+
+/// Returns the ports at which sshd listens by its options and by `Port` of its configuration; none if they do not tell.
+pub(super) fn ports(configured: &[String], root: &mut Tree<'_>) -> Result<Vec<String>> {
     let unit = unit_text(root)?;
     // A later file may set the options again.
     let last = values(&unit, "EnvironmentFile").pop();
@@ -17,30 +20,55 @@ pub(super) fn ports(root: &mut Tree<'_>) -> Result<Vec<String>> {
     let is_read = last.is_some_and(|path| path.trim_start_matches('-') == OPTIONS)
         && commands.any(|command| command.contains("$SSHD_OPTS"));
     if !is_read {
-        return Ok(Vec::new());
+        return Ok(configured.to_vec());
     }
     let text = root.text(OPTIONS)?.unwrap_or_default();
-    Ok(ports_in(&text))
+    Ok(ports_in(&text, configured))
 }
 
-/// Returns the ports in the last line that sets the options.
-fn ports_in(text: &str) -> Vec<String> {
+/// Returns the ports in the last line that sets the options, and the configured ones unless `-p` replaces them.
+fn ports_in(text: &str, configured: &[String]) -> Vec<String> {
     let mut last_first = text.lines().rev();
     let options = last_first.find_map(|line| line.trim().strip_prefix("SSHD_OPTS="));
     let options = options.unwrap_or_default().trim_matches(['"', '\'']);
     let mut words = options.split_whitespace();
-    let mut ports = Vec::new();
+    let (mut ports, mut is_replaced) = (Vec::new(), false);
     while let Some(word) = words.next() {
-        let port = match word.strip_prefix("-p") {
-            Some("") => words.next().unwrap_or_default(),
-            Some(port) => port,
-            None => continue,
+        let option = word.strip_prefix('-').unwrap_or_default();
+        let mut letters = option
+            .trim_start_matches(|letter: char| SWITCHES.contains(letter))
+            .chars();
+        let letter = letters.next();
+        let value = match (letter, letters.as_str()) {
+            (None, _) => continue,
+            (Some(_), "") => words.next().unwrap_or_default(),
+            (Some(_), rest) => rest,
         };
-        if port.parse::<u16>().is_ok() {
-            ports.push(port.to_owned());
+        match letter {
+            Some('p') => {
+                ports.push(value);
+                is_replaced = true;
+            }
+            Some('o') => {
+                let (keyword, value) = value.split_once('=').unwrap_or((value, ""));
+                match keyword.to_lowercase().as_str() {
+                    "port" if !is_replaced => ports.push(value),
+                    // An address may have a port of its own.
+                    "listenaddress" => return Vec::new(),
+                    _ => {}
+                }
+            }
+            _ => {}
         }
     }
-    ports
+    let numbers = ports
+        .into_iter()
+        .filter(|port: &&str| port.parse::<u16>().is_ok());
+    let mut all: Vec<String> = numbers.map(str::to_owned).collect();
+    if !is_replaced {
+        all.extend_from_slice(configured);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -49,16 +77,22 @@ mod tests {
 
     #[test]
     fn the_last_line_gives_the_ports() {
-        let cases: [(&str, &[&str]); 6] = [
-            ("SSHD_OPTS=\n", &[]),
-            ("# SSHD_OPTS=\"-p 2222\"\n", &[]),
-            ("SSHD_OPTS=-o LogLevel=DEBUG\n", &[]),
+        let configured = ["22".to_owned()];
+        let cases: [(&str, &[&str]); 11] = [
+            ("SSHD_OPTS=\n", &["22"]),
+            ("# SSHD_OPTS=\"-p 2222\"\n", &["22"]),
+            ("SSHD_OPTS=-o LogLevel=DEBUG\n", &["22"]),
             ("SSHD_OPTS=\"-p 2222\"\n", &["2222"]),
             ("SSHD_OPTS='-4 -p22 -p 2222'\n", &["22", "2222"]),
             ("SSHD_OPTS=-p 2222\nSSHD_OPTS=-p 2223\n", &["2223"]),
+            ("SSHD_OPTS=-4p2222 -u0\n", &["2222"]),
+            ("SSHD_OPTS=-o Port=2222\n", &["2222", "22"]),
+            ("SSHD_OPTS=-oport=2222 -p 2223\n", &["2222", "2223"]),
+            ("SSHD_OPTS=-p 2223 -o Port=2222\n", &["2223"]),
+            ("SSHD_OPTS=-p 2223 -o ListenAddress=::\n", &[]),
         ];
         for (text, ports) in cases {
-            assert_eq!(ports_in(text), ports, "{text}");
+            assert_eq!(ports_in(text, &configured), ports, "{text}");
         }
     }
 }
