@@ -238,6 +238,30 @@ fn another_firewall_that_closes_the_port_of_the_members() {
 }
 
 #[test]
+fn another_firewall_that_closes_the_address_of_the_node() {
+    let configuration =
+        "[network]\ngateway = \"none\"\n[[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n";
+    let sound = Sound::configured("raspios-trixie", configuration);
+    let closed = "ufw is enabled, and closes the node's IPv6 address: /etc/default/ufw says `IPV6=no`; set `IPV6=yes`, or disable ufw";
+    let cases: [(&str, &str, &[&str]); 4] = [
+        ("IPV6=no", "ENABLED=yes", &[closed]),
+        ("IPV6=yes", "ENABLED=yes", &[]),
+        ("IPV6=no", "ENABLED=no", &[]),
+        ("IPV6=no", "ENABLED=yes\nIPV6=yes", &[]),
+    ];
+    for (defaults, switch, faults) in cases {
+        sound.shows(
+            |it| {
+                enable_ufw(it, "");
+                it.write("/etc/default/ufw", &format!("{defaults}\n"))
+                    .write("/etc/ufw/ufw.conf", &format!("{switch}\n"));
+            },
+            faults,
+        );
+    }
+}
+
+#[test]
 fn an_interface_that_has_another_name() {
     let sound = Sound::of("raspios-trixie");
     let links = "/etc/systemd/network";

@@ -1,5 +1,5 @@
-//! Whether ufw, which a base may enable, closes the port of the members. Nodes of Raspberry Pi OS and Debian have their own
-//! firewall as well, and a packet needs the permission of both.
+//! Whether ufw, which a base may enable, closes the port of the members, or all of IPv6. Nodes of Raspberry Pi OS and Debian have
+//! their own firewall as well, and a packet needs the permission of both.
 
 use anyhow::Result;
 
@@ -33,21 +33,37 @@ const OF_UFW: [&str; 6] = [
 
 pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     let node = system.node;
-    if node.members.len() < 2 || !units::is_enabled(UNIT, &mut system.root)? {
+    if !units::is_enabled(UNIT, &mut system.root)? {
         return Ok(());
     }
     let switch = system.root.text(SWITCH)?.unwrap_or_default();
     let defaults = system.root.text(DEFAULTS)?.unwrap_or_default();
     // The script of the unit knows no other spellings.
-    let is_on = ["yes", "YES"].contains(&value(&switch, "ENABLED"));
-    let is_strict = ["DROP", "REJECT"].contains(&value(&defaults, "DEFAULT_INPUT_POLICY"));
-    if !is_on || !is_strict {
+    if !["yes", "YES"].contains(&value(&switch, "ENABLED")) {
         return Ok(());
     }
     let family = match node.network.address.is_ipv6() {
         true => "6",
         false => "",
     };
+    // This refuses all of IPv6, whatever the rules and policies say. ufw reads the switch last.
+    let settings = format!("{defaults}\n{switch}");
+    let is_off = ["no", "NO"].contains(&value(&settings, "IPV6"));
+    if family == "6" && is_off {
+        let is_changed = is_changed_by_hand(family, &mut system.root)?;
+        system.expect(
+            is_changed,
+            format!(
+                "ufw is enabled, and closes the node's IPv6 address: {DEFAULTS} says `IPV6=no`; \
+                 set `IPV6=yes`, or disable ufw"
+            ),
+        );
+        return Ok(());
+    }
+    let is_strict = ["DROP", "REJECT"].contains(&value(&defaults, "DEFAULT_INPUT_POLICY"));
+    if node.members.len() < 2 || !is_strict {
+        return Ok(());
+    }
     let path = format!("/etc/ufw/user{family}.rules");
     let rules = system.root.text(&path)?.unwrap_or_default();
     let is_open = rules.lines().any(may_open) || is_changed_by_hand(family, &mut system.root)?;
