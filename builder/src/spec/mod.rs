@@ -221,7 +221,7 @@ fn warnings(cluster: &Cluster) -> Vec<String> {
         ))
         .chain(network::warning(cluster))
         .chain(files::warnings(&cluster.files))
-        .chain(units::warnings(&cluster.files))
+        .chain(units::warnings(&cluster.files, &cluster.archives))
         .chain(ports::warning(&cluster.appliance))
         .collect()
 }

@@ -3,7 +3,7 @@
 use super::complaints::{Complaints, Place};
 use super::files::{self, Surroundings};
 use super::identity;
-use super::machine::{ExtraContent, ExtraFile};
+use super::machine::{Archive, ExtraContent, ExtraFile};
 use super::table::Table;
 
 /// The directory of an administrator's units.
@@ -128,12 +128,17 @@ fn links(name: &str, text: &str) -> Vec<String> {
 }
 
 /// Returns warnings about units of `[[file]]` that ask to be enabled, and that no other file enables or names.
-pub(super) fn warnings(files: &[ExtraFile]) -> Vec<String> {
+pub(super) fn warnings(files: &[ExtraFile], archives: &[Archive]) -> Vec<String> {
     let unstarted = files.iter().filter(|file| is_unstarted(file, files));
+    // What archives contain is not known yet.
+    let others = match archives.is_empty() {
+        true => "the base",
+        false => "the base or an archive",
+    };
     let warning = |file: &ExtraFile| {
         let (origin, path) = (&file.origin, &file.path);
         format!(
-            "{origin}: no boot starts `{path}`, unless the base enables it; write it as a [[unit]]"
+            "{origin}: no boot starts `{path}`, unless {others} enables it; write it as a [[unit]]"
         )
     };
     unstarted.map(warning).collect()

@@ -142,6 +142,10 @@ fn a_unit_that_nothing_starts_is_a_warning() {
     }
     let unit = "[[unit]]\nname = \"b.service\"\nenable = false\ncontent = \"[Install]\\nWantedBy=multi-user.target\"\n";
     assert_eq!(warned(unit), [wanted]);
+    // An archive may contain the link.
+    let archive = "[[archive]]\nsource = \"app.tar.gz\"\npath = \"/etc/systemd\"\n";
+    let wanted = wanted.replace("the base", "the base or an archive");
+    assert_eq!(warned(archive), [wanted]);
 }
 
 #[test]
