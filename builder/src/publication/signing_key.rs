@@ -1,5 +1,6 @@
 //! The SSH key that signs, from a file or in the user's agent.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,6 +10,9 @@ use super::agent;
 use super::signature::NAMESPACE;
 use crate::failure::Kind;
 use crate::{file, shell};
+
+/// The sizes in bytes of RSA keys whose signatures `ssh_key` and `rsa` verify.
+const RSA_SIZES: RangeInclusive<usize> = 256..=512;
 
 /// A key that can sign.
 #[derive(Debug)]
@@ -121,17 +125,22 @@ fn must_be_supported(path: &Path, key: &PublicKey) -> Result<()> {
         Algorithm::Ecdsa { curve } => curve != EcdsaCurve::NistP521,
         _ => false,
     };
-    match is_supported {
-        true => Ok(()),
-        false => Err(Kind::Usage.error(
-            format!(
-                "the key {}: signatures of type {} are not supported",
-                path.display(),
-                key.algorithm().as_str()
-            ),
-            "name a key of type ed25519",
-        )),
-    }
+    let modulus = key
+        .key_data()
+        .rsa()
+        .and_then(|rsa| rsa.n.as_positive_bytes());
+    let what = match modulus.map(<[u8]>::len) {
+        Some(len) if !RSA_SIZES.contains(&len) => format!("RSA with {} bits", len * 8),
+        _ if is_supported => return Ok(()),
+        _ => format!("type {}", key.algorithm().as_str()),
+    };
+    Err(Kind::Usage.error(
+        format!(
+            "the key {}: signatures of {what} are not supported",
+            path.display()
+        ),
+        "name a key of type ed25519",
+    ))
 }
 
 /// Returns why this program cannot sign with a private key, or `None` if it can.
@@ -170,9 +179,9 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    use ssh_key::Signature;
     use ssh_key::private::Ed25519Keypair;
-    use ssh_key::public::EcdsaPublicKey;
+    use ssh_key::public::{EcdsaPublicKey, RsaPublicKey};
+    use ssh_key::{Mpint, Signature};
 
     use super::*;
     use crate::failure::explain;
@@ -229,6 +238,23 @@ mod tests {
             "the key key: signatures of type ecdsa-sha2-nistp521 are not supported"
         );
         assert_eq!(explain(&error).0, Kind::Usage);
+    }
+
+    #[test]
+    fn an_rsa_key_of_another_size_is_refused() {
+        let number = |bytes: &[u8]| Mpint::from_positive_bytes(bytes).unwrap();
+        let checked = |len: usize| {
+            let (e, n) = (number(&[1, 0, 1]), number(&vec![0xff; len]));
+            must_be_supported(Path::new("key"), &PublicKey::from(RsaPublicKey { e, n }))
+        };
+        for len in [256, 384, 512] {
+            checked(len).unwrap();
+        }
+        for (len, bits) in [(128, 1024), (1024, 8192)] {
+            let wanted =
+                format!("the key key: signatures of RSA with {bits} bits are not supported");
+            assert_eq!(checked(len).unwrap_err().to_string(), wanted);
+        }
     }
 
     #[test]
