@@ -185,6 +185,14 @@ fn another_program_that_configures_the_interface() {
         },
         &[],
     );
+    sound.shows(
+        |it| {
+            enable_networkd(it);
+            let path = "/etc/systemd/network/20-wired.network.d/unmanaged.conf";
+            it.write(path, "[Link]\nUnmanaged=yes\n");
+        },
+        &[],
+    );
 }
 
 /// Enables ufw, which admits what one rule of the user says.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::managed::settings;
 use super::system::NodeSystem;
+use super::tree::Tree;
 use super::units;
 use crate::ssh_patterns::is_like;
 
@@ -19,10 +20,12 @@ pub(super) fn check(interface: &str, system: &mut NodeSystem<'_>) -> Result<()> 
         let files = system.root.configuration("systemd/network", ".network")?;
         // systemd-networkd uses the first file for an interface.
         let first = files.iter().find(|(_, text)| is_for(text, interface));
-        if let Some((path, _)) = first.filter(|(_, text)| configures(text)) {
-            system.add(format!(
-                "{path} configures {interface} as well: systemd-networkd is enabled beside NetworkManager"
-            ));
+        if let Some((path, text)) = first {
+            let text = format!("{text}\n{}", drop_ins(path, &mut system.root)?);
+            system.expect(
+                !configures(&text),
+                format!("{path} configures {interface} as well: systemd-networkd is enabled beside NetworkManager"),
+            );
         }
     }
     if system.root.exists(NETPLAN)? {
@@ -55,6 +58,14 @@ fn configures(text: &str) -> bool {
         _ => false,
     };
     !settings.iter().any(is_open)
+}
+
+/// Returns the text of the files that add to a file of systemd-networkd.
+fn drop_ins(path: &str, root: &mut Tree<'_>) -> Result<String> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let files = root.configuration(&format!("systemd/network/{name}.d"), ".conf")?;
+    let texts: Vec<String> = files.into_iter().map(|(_, text)| text).collect();
+    Ok(texts.join("\n"))
 }
 
 /// Returns whether a file of netplan leaves the interface to systemd-networkd.
