@@ -253,6 +253,41 @@ fn an_sshd_that_may_use_an_address_before_the_node_has_it() {
 }
 
 #[test]
+fn an_sshd_without_the_family_of_the_address() {
+    let configuration =
+        "[network]\ngateway = \"none\"\n[[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n";
+    let sound = Sound::configured("raspios-trixie", configuration);
+    let inet = "AddressFamily inet";
+    let closed = "sshd listens at IPv4 addresses only, and the node has none (AddressFamily)";
+    let config = "/etc/ssh/sshd_config";
+    sound.shows(
+        |it| {
+            it.prepend(config, inet);
+        },
+        &[closed],
+    );
+    let other = "/etc/NetworkManager/system-connections/lan.nmconnection";
+    sound.shows(
+        |it| {
+            it.prepend(config, inet).write(other, "");
+        },
+        &[],
+    );
+    sound.shows(
+        |it| {
+            it.prepend(config, "AddressFamily any");
+        },
+        &[],
+    );
+    Sound::of("raspios-trixie").shows(
+        |it| {
+            it.prepend(config, inet);
+        },
+        &[],
+    );
+}
+
+#[test]
 fn a_keyword_that_the_release_of_sshd_does_not_know() {
     let sound = Sound::of("raspios-bookworm");
     let record = |version: &str| {

@@ -1,4 +1,4 @@
-//! Whether sshd listens where the owner of the node reaches it (`ListenAddress` of `sshd_config(5)`).
+//! Whether sshd listens where the owner of the node reaches it (`ListenAddress` and `AddressFamily` of `sshd_config(5)`).
 
 use std::net::IpAddr;
 
@@ -12,12 +12,18 @@ use super::unit::{Unit, drop_ins, find};
 /// The addresses that stand for all of a node.
 const ANY: [&str; 3] = ["*", "0.0.0.0", "::"];
 
+/// The profiles of `NetworkManager`.
+const PROFILES: &str = "/etc/NetworkManager/system-connections";
+
 /// Checks the addresses of sshd. One that a socket of systemd starts has its addresses from there.
 pub(super) fn check(
     config: &SshdConfig,
     by_socket: bool,
     system: &mut NodeSystem<'_>,
 ) -> Result<()> {
+    if !by_socket {
+        check_family(config, system)?;
+    }
     let lines = config.all("ListenAddress");
     let hosts: Vec<&str> = lines
         .filter_map(|values| values.first())
@@ -39,6 +45,23 @@ pub(super) fn check(
              remove the line, or let ssh.service start after network-online.target",
             others.join(", ")
         ));
+    }
+    Ok(())
+}
+
+/// Checks that sshd does not need IPv4 where every profile switches it off, as that of a node with an IPv6 address does.
+fn check_family(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<()> {
+    if config.word("AddressFamily").as_deref() != Some("inet") {
+        return Ok(());
+    }
+    let mut profiles = Vec::new();
+    for name in system.root.names(PROFILES)? {
+        let text = system.root.text(&format!("{PROFILES}/{name}"))?;
+        profiles.push(text.unwrap_or_default());
+    }
+    let is_off = |profile: &String| profile.contains("[ipv4]\nmethod=disabled");
+    if !profiles.is_empty() && profiles.iter().all(is_off) {
+        system.add("sshd listens at IPv4 addresses only, and the node has none (AddressFamily)");
     }
     Ok(())
 }
