@@ -212,7 +212,7 @@ fn another_firewall_that_closes_the_port_of_the_members() {
     let sound = Sound::of_three("raspios-trixie");
     sound.shows(
         |it| enable_ufw(it, ssh),
-        &["ufw is enabled, and closes port 2380 to the other members: /etc/ufw/user.rules has no rule for it; allow it in ufw, or disable ufw"],
+        &["ufw is enabled, and closes port 2380 to the other members: /etc/ufw/user.rules has no rule for it; allow ports 2379 and 2380 in ufw, or disable ufw"],
     );
     let members = "-A ufw-user-input -p tcp -s 192.168.0.0/24 -j ACCEPT\n";
     sound.shows(|it| enable_ufw(it, members), &[]);

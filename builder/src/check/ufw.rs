@@ -71,7 +71,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
         is_open,
         format!(
             "ufw is enabled, and closes port {PORT} to the other members: {path} has no rule for it; \
-             allow it in ufw, or disable ufw"
+             allow ports 2379 and {PORT} in ufw, or disable ufw"
         ),
     );
     Ok(())
