@@ -54,7 +54,9 @@ fn configures(text: &str) -> bool {
     let settings = settings(text);
     let is_open = |(section, key, value): &(&str, &str, &str)| match (*section, *key) {
         ("Match", key) => key != "Name",
-        ("Link", "Unmanaged") => ["1", "yes", "true", "on"].contains(value),
+        ("Link", "Unmanaged") => {
+            ["1", "yes", "y", "true", "t", "on"].contains(&value.to_lowercase().as_str())
+        }
         _ => false,
     };
     !settings.iter().any(is_open)
@@ -104,6 +106,7 @@ mod tests {
             ("[Match]\nName=eth0\n[Network]\nDHCP=yes\n", true),
             ("[Match]\nName=eth0\n[Link]\nUnmanaged=no\n", true),
             ("[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n", false),
+            ("[Match]\nName=eth0\n[Link]\nUnmanaged=True\n", false),
             ("[Match]\nName=*\nKind=bridge\n", false),
         ] {
             assert_eq!(configures(text), expected, "{text}");
