@@ -220,6 +220,10 @@ fn another_firewall_that_closes_the_port_of_the_members() {
     for (path, text) in [
         ("/etc/ufw/ufw.conf", "ENABLED=Yes\n"),
         (
+            "/etc/ufw/ufw.conf",
+            "ENABLED=yes\nDEFAULT_INPUT_POLICY=ACCEPT\n",
+        ),
+        (
             "/etc/ufw/before.rules",
             "-A ufw-before-input -s 192.168.0.0/24 -j ACCEPT\n",
         ),

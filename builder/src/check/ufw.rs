@@ -60,7 +60,7 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
         );
         return Ok(());
     }
-    let is_strict = ["DROP", "REJECT"].contains(&value(&defaults, "DEFAULT_INPUT_POLICY"));
+    let is_strict = ["DROP", "REJECT"].contains(&value(&settings, "DEFAULT_INPUT_POLICY"));
     if node.members.len() < 2 || !is_strict {
         return Ok(());
     }
