@@ -33,7 +33,7 @@ pub struct Lock {
     pub base: LockedBase,
     /// etcd's programs.
     pub etcd: LockedEtcd,
-    /// The user's own files, in the order of the description.
+    /// The user's own files, sorted by path and node.
     #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<LockedFile>,
     /// The user's archives, in the order of the description.
@@ -182,8 +182,9 @@ impl Lock {
         overlays: String,
         base: LockedBase,
         etcd: LockedEtcd,
-        files: Vec<LockedFile>,
+        mut files: Vec<LockedFile>,
     ) -> Self {
+        files.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.node.cmp(&b.node)));
         Self {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),

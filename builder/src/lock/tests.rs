@@ -128,6 +128,40 @@ fingerprint = "0123456789abcdef"
 }
 
 #[test]
+fn the_order_of_files_in_the_description_does_not_change_the_lock() {
+    let file = |path: &str, node: Option<&str>| LockedFile {
+        path: path.to_owned(),
+        node: node.map(str::to_owned),
+        sha256: Some(sha256("c")),
+        fingerprint: None,
+    };
+    let files = vec![
+        file("/etc/motd", Some("etcd2")),
+        file("/etc/motd", Some("etcd1")),
+        file("/etc/issue", None),
+    ];
+    let Lock {
+        overlays,
+        base,
+        etcd,
+        ..
+    } = lock();
+    let sorted = Lock::new("main", overlays, base, etcd, files);
+    let places = sorted.files.iter();
+    let places: Vec<(&str, Option<&str>)> = places
+        .map(|file| (file.path.as_str(), file.node.as_deref()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("/etc/issue", None),
+            ("/etc/motd", Some("etcd1")),
+            ("/etc/motd", Some("etcd2")),
+        ]
+    );
+}
+
+#[test]
 fn differences_name_the_entry_and_both_values() {
     let mut newer = lock();
     newer.base.packages[1] = format!("apt 3.0.5 arm64 {}", sha256("3"));
