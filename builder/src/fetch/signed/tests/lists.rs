@@ -119,20 +119,24 @@ fn a_list_older_than_a_month_is_reported() {
     let shelf_owner = person();
     let server = Shelf::signed_by(&shelf_owner).serve();
     let recipe = recipe(&server, shelf_owner.signer(), "/a+raspi.img.xz");
-    let (scene, notes) = (Scene::new(), scene::Notes::default());
-    scene.base(&recipe).unwrap();
+    let scene = Scene::new();
+    let (_, locked) = crate::fetch::base(&recipe, None, &scene.options()).unwrap();
     let list = scene.cached(".sums").remove(0);
     let then = std::time::Duration::from_secs(u64::try_from(CLOCK - 45 * DAY).unwrap());
     let file = fs_err::OpenOptions::new().write(true).open(&list).unwrap();
     file.set_modified(std::time::UNIX_EPOCH + then).unwrap();
-    let options = Options {
-        progress: &notes,
-        ..scene.options()
-    };
-    crate::fetch::base(&recipe, None, &options).unwrap();
     let expected = format!(
         "note: the list {} is 45 days old; `etcd-image update` looks for a newer one, and so does `--refresh`",
         server.url("/SHA256SUMS"),
     );
-    assert_eq!(notes.lines(), [expected]);
+    // A base that is locked is not looked up in the list any more, and stays as old.
+    for lock in [None, Some(&locked)] {
+        let notes = scene::Notes::default();
+        let options = Options {
+            progress: &notes,
+            ..scene.options()
+        };
+        crate::fetch::base(&recipe, lock, &options).unwrap();
+        assert_eq!(notes.lines(), [expected.as_str()], "{lock:?}");
+    }
 }
