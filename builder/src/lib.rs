@@ -332,8 +332,9 @@ fn update(job: &Job, what: Updated, dry_run: bool) -> Result<report::Update> {
     let cluster = job.cluster(Purpose::Downloads)?;
     let lock = job.lock(&cluster)?;
     let old = lock.found()?;
+    let mirror = job.work.fetch.sources.mirror.as_deref();
     let base = match what {
-        Updated::Etcd => job.base(&cluster, Some(&old.base))?,
+        Updated::Etcd => job.base(&cluster, lock.base(&cluster, mirror))?,
         Updated::Base | Updated::All => job.base(&cluster, None)?,
     };
     job.refuse_older(&lock, &cluster, &base)?;

@@ -260,6 +260,12 @@ fn what_is_newer_is_verified_shown_and_locked() {
     let told = update(&scene, &["--dry-run"]).done();
     assert_eq!(told.stdout, format!("{all}{unchanged}"));
     assert_eq!(scene.text("etcd-image.lock"), before);
+    // The locked base is not taken for the other one that is wanted now.
+    let recipe = scene.text("recipes/raspios-trixie.toml");
+    scene.file("recipes/other.toml", &recipe);
+    let other = ["etcd", "--base", "other", "--dry-run"];
+    let told = update(&scene, &other).done().stdout;
+    assert!(told.contains(&lines(&of_base[1..])), "{told}");
 
     let told = update(&scene, &["etcd"]).done();
     assert_eq!(told.stdout, format!("{}{updated}", lines(&of_etcd)));
