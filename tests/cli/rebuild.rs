@@ -88,6 +88,13 @@ fn signed_images_are_rebuilt_without_the_key() {
         assert!(told.contains(&line), "{told}");
     }
     assert!(told.lines().all(|line| line.starts_with("same ")), "{told}");
+    assert!(told.contains("client/ca.crt"), "{told}");
+
+    // Whoever has fetched published images does not have the operator's files.
+    fs::remove_dir_all(scene.at("images/client")).unwrap();
+    let told = scene.run("verify", &["images", "--rebuild"]).done().stdout;
+    assert!(told.lines().all(|line| line.starts_with("same ")), "{told}");
+    assert!(!told.contains("client/"), "{told}");
 }
 
 #[test]

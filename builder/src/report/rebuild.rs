@@ -42,7 +42,9 @@ impl Rebuild {
         let listed = [found_manifest, rebuilt_manifest].into_iter();
         let mut names: BTreeSet<String> = listed.flat_map(listed_files).collect();
         names.extend([MANIFEST, SUMS].map(str::to_owned));
-        for folder in [found, rebuilt] {
+        // Whoever has fetched published images does not have the operator's files.
+        let has_client = fs_err::exists(found.join("client"))?;
+        for folder in [found, rebuilt].into_iter().filter(|_| has_client) {
             for entry in fs_err::read_dir(folder.join("client"))? {
                 let name = entry?.file_name();
                 names.insert(format!("client/{}", name.to_string_lossy()));
