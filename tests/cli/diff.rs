@@ -244,6 +244,31 @@ fn without_sizes(text: &str) -> String {
 }
 
 #[test]
+fn partition_tables_links_and_binary_files_are_compared() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
+    for (name, disk, bytes) in [("a", b"1111", "\u{1}\n"), ("b", b"2222", "\u{2}\n")] {
+        let image = format!("{name}.img");
+        copy_sparse(&scene.image_path("etcd1"), &scene.at(&image));
+        poke(&scene.at(&image), 440, disk);
+        let requests = [
+            format!("write {} /etc/blob", scene.at(name).display()),
+            "set_inode_field /etc/blob mode 0100644".to_owned(),
+            format!("symlink /etc/link to-{name}"),
+        ];
+        scene.file(name, bytes);
+        edit(&scene, &image, &requests.each_ref().map(String::as_str));
+    }
+    let outcome = scene.bare(&["diff", "a.img", "b.img"]);
+    let [a, b] = ["a", "b"].map(|name| digest(&scene.at(name)));
+    let expected = format!(
+        "b.img: 3 differences\n  disk ID\n      - 31313131\n      + 32323232\n  \
+         root:/etc/blob\n      - SHA-256 {a}\n      + SHA-256 {b}\n  \
+         root:/etc/link\n      - link to to-a\n      + link to to-b\n"
+    );
+    assert_eq!((outcome.code, outcome.stdout), (Some(1), expected));
+}
+
+#[test]
 fn an_image_that_only_one_directory_has_is_a_difference() {
     let scene = Scene::built("raspios-trixie", "", &["--nodes", "2"]);
     fs::create_dir(scene.at("old")).unwrap();
