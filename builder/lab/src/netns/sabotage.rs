@@ -22,7 +22,7 @@ pub(super) struct Sabotage {
     before: Play,
     /// The actions with the broken program.
     pub(super) play: Play,
-    /// The program, and shell code added at its end (`decide`, which `join` reads) or its beginning (`join`).
+    /// The program, and shell code added at the beginning of `join` or at the end of one that `join` reads.
     program: &'static str,
     code: &'static str,
     /// The node with the broken program, or `None` for all nodes.
@@ -37,8 +37,9 @@ const ALL: &[Sabotage] = &[
         set: "three",
         before: form,
         play: reboot_two,
-        program: "decide",
-        code: "decide() { case $(cat) in *'data yes'*) touch \"$DATA/force-new-cluster\"; echo force ;; *) echo wait ;; esac; }",
+        program: "actions",
+        code: "decide() { case $(cat) in *'data yes'*) touch \"$DATA/force-new-cluster\"; echo force ;; *) echo wait ;; esac; }
+stays_alone() { :; }",
         node: None,
         breaks: Invariant::OneCluster,
     },
@@ -133,11 +134,11 @@ impl Sabotage {
             if self.node.is_none_or(|only| only == index) {
                 let path = node.image.join(PROGRAMS).join(self.program);
                 let text = fs_err::read_to_string(&path)?;
-                let broken = if self.program == "decide" {
-                    format!("{text}\n{}\n", self.code)
-                } else {
+                let broken = if self.program == "join" {
                     let (first, rest) = text.split_once('\n').context("the program is one line")?;
                     format!("{first}\n{}\n{rest}", self.code)
+                } else {
+                    format!("{text}\n{}\n", self.code)
                 };
                 let copy = node.folder.join("sabotaged").join(self.program);
                 fs_err::create_dir_all(node.folder.join("sabotaged"))?;
