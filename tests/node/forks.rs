@@ -197,6 +197,18 @@ fn a_member_that_waits_because_of_others_answers_that_it_has_data() {
     }
 }
 
+/// A member without a majority may take ten seconds to answer, in which another one could be forced.
+#[test]
+fn a_member_answers_that_it_has_data_before_it_asks_others() {
+    let node = Node::with_data();
+    node.write("data/node/members", "\n");
+    let said = "know id; know vow; number=-; ask_all() { cat $RUN/said >&2; }; facts_of_peers() { :; }; facts >/dev/null";
+    assert_eq!(
+        node.call(&format!("{{ {said}; }} 2>&1")),
+        "etcd-node a holds -\n"
+    );
+}
+
 #[test]
 fn data_that_is_not_the_clusters_or_was_never_served_keeps_nobody_from_being_forced() {
     for (before, said) in [
