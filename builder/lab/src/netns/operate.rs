@@ -129,6 +129,9 @@ impl Lab {
     }
 
     /// Overwrites the middle of a file in the data directory, e.g. `member/snap/db`; a name may end in `*`.
+    ///
+    /// A log is overwritten from a client's value on: etcd takes noise at the beginning of a record for a write that the power has
+    /// interrupted, and goes on without the rest.
     pub(super) fn corrupt(&mut self, index: usize, file: &str) -> Result<()> {
         self.cut(index)?;
         self.fault(&format!(
@@ -147,6 +150,7 @@ impl Lab {
             0 => (quarter, quarter + 1),
             start => (start, start),
         };
+        let start = start + value_after(&path, start, length)?;
         let noise = vec![0xa5; usize::try_from(length)?];
         let mut file = fs_err::OpenOptions::new().write(true).open(&path)?;
         file.seek(SeekFrom::Start(start))?;
@@ -342,6 +346,20 @@ fn first(pattern: &Path) -> Result<PathBuf> {
         .into_iter()
         .next()
         .with_context(|| format!("nothing in {}", folder.display()))
+}
+
+/// Returns the number of bytes in a log after which a client's value begins, if one does within `length` bytes; otherwise 0.
+fn value_after(path: &Path, start: u64, length: u64) -> Result<u64> {
+    if path.extension().is_none_or(|kind| kind != "wal") {
+        return Ok(0);
+    }
+    let mut file = fs_err::File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes)?;
+    let value = b"value-";
+    let at = bytes.windows(value.len()).position(|it| it == value);
+    Ok(u64::try_from(at.unwrap_or(0))?)
 }
 
 /// Returns how many bytes of a file come before the zeros that etcd has reserved.
