@@ -33,12 +33,12 @@ usage: cargo xtask COMMAND
   demo         build three node images from a real Debian base, verify them and boot them
   quick [NAME] run the tests that take a moment, or all that boot nothing and whose names contain NAME
   test         check format, lints and documentation, run the tests that take seconds, boot one cluster
-  test --slow  run the other tests that boot nothing, 500 mutated bases and 30 random scenarios of the laboratory
+  test --slow  run the other tests that boot nothing, 500 mutated bases and 100 brief scenarios of the laboratory
   test --boot  boot the other clusters that CI boots
   test --cases [a…e]
                boot the examples and compare them with the published walk-throughs that they replace, in one table
   test --full  run everything, including 20,000 mutated bases, 1,000 scenarios and the boots that take hours
-  lab [NAME…] [--scenarios N] [--seed S]
+  lab [NAME…] [--scenarios N] [--brief] [--seed S]
                run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
   mutate [--cases N] [--seed S] [--first N]
                build from N bases with damaged metadata, from case number N on: each is refused or gives sound images

@@ -37,7 +37,7 @@ const SLOW: [&str; 13] = [
 ];
 
 /// The laboratory's arguments in [`run_slow`]: always the same seeds, so that the result does not depend on luck.
-const SCENARIOS: [&str; 4] = ["--scenarios", "30", "--seed", "1"];
+const SCENARIOS: [&str; 5] = ["--scenarios", "100", "--brief", "--seed", "1"];
 /// The laboratory's arguments in [`run_full`]: new seeds each time.
 const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 

@@ -15,11 +15,12 @@ use super::violation::Violation;
 use super::{enclosure, images, init, pace, random, root, sabotage};
 
 const USAGE: &str = "\
-usage: lab [NAME…] [--scenarios N] [--seed S] [--jobs J] [--keep-going]
+usage: lab [NAME…] [--scenarios N] [--brief] [--seed S] [--jobs J] [--keep-going]
        lab list
 
   NAME            run this scenario, e.g. `a-wiped-member-rejoins`, `random-17` or `sabotage-lost-write`
   --scenarios N   run N random scenarios, after every named one that should pass and every sabotage
+  --brief         play one to three rounds of faults in each of them, not four to ten
   --seed S        the seed of the first random scenario; the next one has S + 1 [default: from the clock]
   --jobs J        how many scenarios run side by side at most [default: six per processor]; fewer do on a busy machine
   --keep-going    go on after a failure";
@@ -50,6 +51,7 @@ pub(super) fn run(arguments: &[String]) -> Result<ExitCode> {
 struct LabOptions<'a> {
     names: Vec<&'a str>,
     scenarios: u64,
+    brief: bool,
     seed: u64,
     jobs: usize,
     keep_going: bool,
@@ -61,6 +63,7 @@ fn options<'a>(words: &[&'a str]) -> Result<LabOptions<'a>> {
     let mut options = LabOptions {
         names: Vec::new(),
         scenarios: 0,
+        brief: false,
         seed: clock.as_secs(),
         jobs: 6 * cores,
         keep_going: false,
@@ -74,6 +77,7 @@ fn options<'a>(words: &[&'a str]) -> Result<LabOptions<'a>> {
         };
         match *word {
             "--scenarios" => options.scenarios = value()?.parse()?,
+            "--brief" => options.brief = true,
             "--seed" => options.seed = value()?.parse()?,
             "--jobs" => options.jobs = value()?.parse()?,
             "--keep-going" => options.keep_going = true,
@@ -91,7 +95,8 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
         .canonicalize()?;
     let start = Instant::now();
     let names = if options.names.is_empty() {
-        let random = (0..options.scenarios).map(|at| format!("random-{}", options.seed + at));
+        let kind = random::kind(options.brief);
+        let random = (0..options.scenarios).map(|at| format!("{kind}{}", options.seed + at));
         scenarios::gate()
             .chain(sabotage::names())
             .chain(random)
@@ -129,16 +134,17 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
 /// Runs one scenario inside its namespaces.
 fn scenario(name: &str, images: &Path) -> Result<ExitCode> {
     enclosure::mount_run()?;
-    let seed = name.strip_prefix("random-").map(str::parse).transpose()?;
+    let random = random::find(name);
     let sabotage = sabotage::find(name);
     let known = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    let (set, play): (&str, scenarios::Play) = match (seed, known, sabotage) {
-        (Some(seed), _, _) => (random::set(seed), random::play),
+    let (set, play): (&str, scenarios::Play) = match (random, known, sabotage) {
+        (Some((seed, play)), _, _) => (random::set(seed), play),
         (_, Some(scenario), _) => (scenario.set, scenario.play),
         (_, _, Some(sabotage)) => (sabotage.set, sabotage.play),
         _ => bail!("there is no scenario `{name}`: see `lab list`"),
     };
-    let mut lab = Lab::new(images, set, seed.unwrap_or(1))?;
+    let seed = random.map_or(1, |(seed, _)| seed);
+    let mut lab = Lab::new(images, set, seed)?;
     let result = match sabotage {
         Some(sabotage) => sabotage.run(&mut lab),
         None => play(&mut lab),

@@ -1,12 +1,33 @@
-//! A random scenario. Everything in it follows from its seed, except the timing of processors and the network.
+//! Random scenarios. Everything in one follows from its seed, except the timing of processors and the network.
+
+use std::ops::Range;
 
 use anyhow::Result;
 
 use super::lab::Lab;
 use super::model::Wanted;
-use super::scenarios::form;
+use super::scenarios::{Play, form};
 use super::{changes, loss};
 use crate::rng::Rng;
+
+/// How the names of random scenarios begin before their seeds, and what is played: four to ten rounds of faults, or one to three.
+const KINDS: [(&str, Play); 2] = [
+    ("random-", |lab| play(lab, 4..11)),
+    ("brief-", |lab| play(lab, 1..4)),
+];
+
+/// Returns how the names of random scenarios begin.
+pub(super) fn kind(is_brief: bool) -> &'static str {
+    KINDS[usize::from(is_brief)].0
+}
+
+/// Returns the seed and the actions of the random scenario of this name, or `None` if it is no name of one.
+pub(super) fn find(name: &str) -> Option<(u64, Play)> {
+    KINDS.into_iter().find_map(|(start, play)| {
+        let seed = name.strip_prefix(start)?.parse().ok()?;
+        Some((seed, play))
+    })
+}
 
 /// Returns the image set for a seed.
 pub(super) fn set(seed: u64) -> &'static str {
@@ -43,11 +64,11 @@ impl Losses {
     }
 }
 
-/// Plays four to ten rounds of faults, and checks all invariants.
-pub(super) fn play(lab: &mut Lab) -> Result<()> {
+/// Plays some rounds of faults, and checks all invariants.
+fn play(lab: &mut Lab, rounds: Range<u64>) -> Result<()> {
     let mut losses = Losses::default();
     start(lab)?;
-    for _ in 0..4 + lab.rng.below(7) {
+    for _ in 0..rounds.start + lab.rng.below(rounds.end - rounds.start) {
         round(lab, &mut losses)?;
         lab.pass_up_to(900)?;
     }

@@ -10,8 +10,8 @@ use super::model::Wanted;
 use super::random::Losses;
 use super::sabotage;
 use super::{
-    aside, authentication, copies, damage, loss, memory, moves, received, reported, restarts,
-    restored, stale, twice, wrong,
+    aside, authentication, copies, damage, loss, memory, moves, random, received, reported,
+    restarts, restored, stale, twice, wrong,
 };
 
 /// The actions of a scenario, which end with a check of all invariants.
@@ -252,10 +252,7 @@ pub(super) fn chosen(names: &[&str]) -> Result<Vec<String>> {
             None => known == name,
         };
         let mut found: Vec<String> = known.filter(fits).collect();
-        if name
-            .strip_prefix("random-")
-            .is_some_and(|seed| seed.parse::<u64>().is_ok())
-        {
+        if random::find(name).is_some() {
             found.push((*name).to_owned());
         }
         if found.is_empty() {
@@ -271,6 +268,7 @@ pub(super) fn list() {
     gate().for_each(|name| say(&name));
     sabotage::names().for_each(|name| say(&name));
     say("random-SEED");
+    say("brief-SEED");
 }
 
 /// Switches every node on and waits for a healthy cluster.
