@@ -52,10 +52,15 @@ fn the_output_folder_holds_the_images_and_what_belongs_to_them() {
         "images/client/patroni.yml",
         "images/client/prometheus.yml",
         "images/client/ssh_config",
+        "images/etcd-image.rpi-imager-manifest",
         "images/etcd1.img",
+        "images/etcd1.spdx.json",
         "images/etcd2.img",
+        "images/etcd2.spdx.json",
         "images/etcd3.img",
+        "images/etcd3.spdx.json",
         "images/manifest.json",
+        "images/provenance.json",
     ];
     assert_eq!(visible.collect::<Vec<_>>(), expected);
     assert!(

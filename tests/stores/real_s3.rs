@@ -40,7 +40,7 @@ fn a_real_server_takes_a_build_in_parts_and_other_tools_read_it() {
     let scene = scene();
     moto.run(&scene, &sent(&scene, RUN)).done();
     let verified = moto.run(&scene, &["verify", RUN]).done().stdout;
-    assert_eq!(verified, format!("{RUN}: ok, 3 sound files\n"));
+    assert_eq!(verified, format!("{RUN}: ok, 6 sound files\n"));
 
     // The commands of the README.
     let index = moto.aws(&["s3", "cp", &format!("{RUN}/index.json"), "-"]);

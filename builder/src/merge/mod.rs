@@ -115,7 +115,7 @@ fn write_cluster(joined: Joined, path: &Path, signing_key: Option<&SigningKey>) 
     let operators = joined.client_folder().cloned();
     let [url, lock_sha256] = joined.origin()?;
     let mut manifest = joined.manifest;
-    let attachments = match manifest.is_published() {
+    let attachments = match manifest.is_described() {
         true => publication::attach_common(&mut manifest, url.as_deref(), lock_sha256.as_deref())?,
         false => Vec::new(),
     };

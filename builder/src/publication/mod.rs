@@ -1,12 +1,12 @@
-//! What accompanies published images, so that others can find, write and trust them.
+//! What accompanies images, so that others can find, write and trust them.
 //!
-//! | file | purpose |
-//! |---|---|
-//! | `NAME.bmap` | the used ranges of an image with their digests, for bmaptool |
-//! | `etcd-image.rpi-imager-manifest` | the list of images that Raspberry Pi Imager opens |
-//! | `NAME.spdx.json` | the bill of materials of an image |
-//! | `provenance.json` | what the images were made from, and by which version |
-//! | `SHA256SUMS.sig` | an SSH signature of the digests of all of these files |
+//! | file | purpose | written |
+//! |---|---|---|
+//! | `NAME.spdx.json` | the bill of materials of an image | always |
+//! | `provenance.json` | what the images were made from, and by which version | always |
+//! | `etcd-image.rpi-imager-manifest` | the list of images that Raspberry Pi Imager opens | always |
+//! | `NAME.bmap` | the used ranges of an image with their digests, for bmaptool | for published images: it takes a second pass |
+//! | `SHA256SUMS.sig` | an SSH signature of the digests of all of these files | with a key |
 //!
 //! A signed fleet also has a `SHA256SUMS` of its own, with the digests of `fleet.json` and of the list of each cluster.
 
@@ -37,7 +37,7 @@ pub(crate) use signed_fleets::SignedFleets;
 pub(crate) use signing_key::SigningKey;
 pub(crate) use spdx::BaseContents;
 
-/// What a build knows of the images that it publishes.
+/// What a build knows of its images.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Published<'a> {
     /// The images.
@@ -65,11 +65,14 @@ pub(crate) fn attach(
         }
     }
     let images = published.images.iter().zip(published.plans);
-    for (image, plan) in images.filter(|(image, _)| !image.map.is_empty()) {
-        let mut own = vec![Attachment {
-            name: block_map::file_name(&image.node),
-            bytes: block_map::xml(image.size, &image.map).into_bytes(),
-        }];
+    for (image, plan) in images {
+        let mut own = Vec::new();
+        if !image.map.is_empty() {
+            own.push(Attachment {
+                name: block_map::file_name(&image.node),
+                bytes: block_map::xml(image.size, &image.map).into_bytes(),
+            });
+        }
         if let Some(node) = manifest.nodes.iter().find(|node| node.name == image.node) {
             own.push(Attachment {
                 name: spdx::file_name(&image.node),

@@ -54,11 +54,14 @@ impl Publishing {
     /// Returns whether the finished images of a directory are published like this.
     pub(crate) fn is_that_of(&self, manifest: &Manifest, folder: &Path) -> bool {
         let url = self.url.as_deref().map(|url| url.trim_end_matches('/'));
-        let is_complete = manifest.is_published() || !self.is_wanted();
+        let is_complete = match self.is_wanted() {
+            true => manifest.is_published(),
+            false => manifest.is_described(),
+        };
         is_complete && super::address(folder).as_deref() == url
     }
 
-    /// Returns whether block maps, the list for Imager and the other files accompany the images.
+    /// Returns whether block maps accompany the images.
     pub(crate) fn is_wanted(&self) -> bool {
         self.is_wanted || self.url.is_some() || self.sign.is_some()
     }

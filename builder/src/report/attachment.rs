@@ -1,4 +1,4 @@
-//! Files that accompany published images, and their records in the manifest.
+//! Files that accompany images, and their records in the manifest.
 
 use std::path::Path;
 
@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Kind;
 use crate::hex;
+
+/// How the name of a block map ends.
+pub(super) const MAP_ENDING: &str = ".bmap";
 
 /// A file that accompanies images.
 #[derive(Clone, Debug)]

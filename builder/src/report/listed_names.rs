@@ -1,6 +1,7 @@
 //! The names of the files that a manifest lists. A manifest may come from elsewhere: it must lead neither out of its own
 //! directory nor to a file that no build wrote.
 
+use super::attachment::MAP_ENDING;
 use super::manifest::Manifest;
 use crate::image_format::ImageFormat;
 
@@ -8,7 +9,7 @@ use crate::image_format::ImageFormat;
 const CLIENT: &str = "client/";
 /// How the names of files that accompany images end.
 const ENDINGS: [&str; 4] = [
-    ".bmap",
+    MAP_ENDING,
     ".spdx.json",
     ".rpi-imager-manifest",
     "provenance.json",

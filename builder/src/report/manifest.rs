@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
-use super::attachment::{Attachment, AttachmentRecord};
+use super::attachment::{Attachment, AttachmentRecord, MAP_ENDING};
 use super::certificate_record::CertificateRecord;
 use super::file_record::FileRecord;
 use super::node_record::NodeRecord;
@@ -243,9 +243,15 @@ impl Manifest {
         outputs.map(|output| output.format).collect()
     }
 
-    /// Returns whether a file accompanies an image.
+    /// Returns whether files accompany the images. Version 0.1.0 wrote none beside images that were not published.
+    pub(crate) fn is_described(&self) -> bool {
+        self.nodes.iter().all(|node| !node.attachments.is_empty())
+    }
+
+    /// Returns whether block maps accompany the images, as those of published ones.
     pub(crate) fn is_published(&self) -> bool {
-        self.nodes.iter().any(|node| !node.attachments.is_empty())
+        let mut records = self.nodes.iter().flat_map(|node| &node.attachments);
+        records.any(|record| record.name.ends_with(MAP_ENDING))
     }
 
     /// Lists a file that accompanies all images.

@@ -60,28 +60,30 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     let images = images.collect::<Result<_>>()?;
     let newest = manifests.first().filter(|_| is_folder);
     let manifest = newest.map(|stored| &stored.manifest);
-    let attachments = manifest.into_iter().flat_map(Manifest::attachments);
-    let client = manifest.into_iter().flat_map(|manifest| &manifest.client);
-    // A user who downloaded published images does not have the operator's files.
-    let mut present = Vec::new();
-    for it in client {
-        if if_exists(fs_err::metadata(folder.join(&it.name)))?.is_some() {
-            present.push(it);
-        }
-    }
-    let check = |it| check_attachment(folder, it);
     let is_signed = fs_err::exists(folder.join(SIGNATURE))?;
+    let is_complete = is_signed || is_complete(folder, manifest)?;
+    let mut attachments: Vec<_> = manifest
+        .into_iter()
+        .flat_map(Manifest::attachments)
+        .collect();
+    if !is_complete {
+        attachments = present(folder, attachments)?;
+    }
+    // A user who downloaded published images does not have the operator's files.
+    let client = manifest.into_iter().flat_map(|manifest| &manifest.client);
+    let client = present(folder, client)?;
+    let check = |it| check_attachment(folder, it);
     let checked_list = match &list {
         Some(list) => Some(check_list(list, &manifests, is_signed)),
-        None => missing_list(folder, manifest, is_signed)?,
+        None => is_complete.then(|| missing_list(folder, is_signed)),
     };
     Ok(Verification {
         format: FORMAT,
         images,
         signer,
         lists: checked_list.into_iter().filter(|_| is_folder).collect(),
-        attachments: attachments.map(check).collect::<Result<_>>()?,
-        client: present.into_iter().map(check).collect::<Result<_>>()?,
+        attachments: attachments.into_iter().map(check).collect::<Result<_>>()?,
+        client: client.into_iter().map(check).collect::<Result<_>>()?,
         empty: None,
     })
 }
@@ -152,22 +154,35 @@ fn check_list(list: &DigestList, manifests: &[StoredManifest], is_signed: bool) 
     }
 }
 
-/// Returns the problem of published images without their digest list. Plain images may be copied without it, and a build that was
-/// interrupted while it replaced images has none.
-fn missing_list(
+/// Returns whether everything that the manifest lists must be there. Images that are not published may be copied without the files that
+/// accompany them, and a build that was interrupted while it replaced images has removed those of the earlier ones.
+fn is_complete(folder: &Path, manifest: Option<&Manifest>) -> Result<bool> {
+    let is_published = manifest.is_some_and(Manifest::is_published);
+    Ok(is_published && !fs_err::exists(folder.join(PENDING_MANIFEST))?)
+}
+
+/// Returns those of the files that are in the directory.
+fn present<'a>(
     folder: &Path,
-    manifest: Option<&Manifest>,
-    is_signed: bool,
-) -> Result<Option<CheckedList>> {
-    let is_published = manifest.is_some_and(|it| it.attachments().next().is_some());
-    let is_complete = !fs_err::exists(folder.join(PENDING_MANIFEST))?;
-    let is_expected = is_signed || (is_published && is_complete);
-    Ok(is_expected.then(|| CheckedList {
+    records: impl IntoIterator<Item = &'a AttachmentRecord>,
+) -> Result<Vec<&'a AttachmentRecord>> {
+    let mut present = Vec::new();
+    for record in records {
+        if if_exists(fs_err::metadata(folder.join(&record.name)))?.is_some() {
+            present.push(record);
+        }
+    }
+    Ok(present)
+}
+
+/// Returns the problem of images without their digest list.
+fn missing_list(folder: &Path, is_signed: bool) -> CheckedList {
+    CheckedList {
         file: folder.join(SUMS).display().to_string(),
         signed: is_signed,
         problems: vec!["the file is missing".to_owned()],
         other: MANIFEST,
-    }))
+    }
 }
 
 /// Compares a file that accompanies images with its record.

@@ -1,4 +1,4 @@
-//! The files that accompany published images.
+//! The files that accompany images.
 
 use anyhow::Result;
 
@@ -10,16 +10,13 @@ use crate::publication::{self, BaseContents, Published, Publishing};
 use crate::report::{Attachment, Manifest};
 
 impl OpenedBase {
-    /// Makes the files that accompany published images, and lists them in the manifest.
+    /// Makes the files that accompany the images, and lists them in the manifest.
     pub(crate) fn attachments(
         &self,
         manifest: &mut Manifest,
         (plans, images, lock_sha256): (&[Plan], &[Staged], &str),
         publishing: &Publishing,
     ) -> Result<Vec<Attachment>> {
-        if !publishing.is_wanted() && !manifest.is_published() {
-            return Ok(Vec::new());
-        }
         let published = Published {
             images,
             plans,

@@ -42,7 +42,7 @@ sections! {
     }
 
     /// Publication of the images, for people who did not build them. Either setting, or a compressed `--format`, adds block
-    /// maps, a list for Raspberry Pi Imager, bills of materials and provenance.
+    /// maps to what every build writes.
     "[publish]" {
         /// The address of the directory from which others fetch the images, as in `--publish-url`.
         "url": Text(publish::url), Optional(r#""https://example.org/kv""#);
