@@ -5,6 +5,8 @@
 //! last, so that a card whose writing was interrupted does not boot at all instead of booting half a system.
 
 mod assign;
+#[cfg(test)]
+mod by_hand;
 mod capacity;
 mod card;
 mod data;

@@ -1,5 +1,7 @@
 //! Replaces `flash` on systems other than Linux, whose disks this program cannot tell apart safely.
 
+mod by_hand;
+
 use std::fmt;
 
 use anyhow::Result;
@@ -35,15 +37,15 @@ impl fmt::Display for Flashed {
 }
 
 /// Returns the error that explains how to write a card here.
-pub fn flash(_: &FlashOptions, _: i64, _: &dyn Progress) -> Result<Flashed> {
-    list()
+pub fn flash(options: &FlashOptions, _: i64, _: &dyn Progress) -> Result<Flashed> {
+    let message = "writing cards is supported on Linux only";
+    Err(Kind::Unsupported.error(message, by_hand::hint(options)))
 }
 
-/// Returns the error that explains how to write a card here.
+/// Returns the error that explains how to list the disks here.
 pub fn list() -> Result<DiskList> {
     Err(Kind::Unsupported.error(
-        "writing cards is supported on Linux only",
-        "write the image with Raspberry Pi Imager (\"Use custom\"), or on macOS with \
-         `sudo dd if=images/NODE.img of=/dev/rdiskN bs=4m`",
+        "listing disks is supported on Linux only",
+        "list them with `diskutil list` on macOS, or choose one in Raspberry Pi Imager",
     ))
 }
