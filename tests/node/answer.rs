@@ -267,7 +267,36 @@ fn one_address_keeps_a_few_connections_and_takes_none_from_the_others() {
     assert!((0..ATTEMPTS).any(|_| waiting.answers_beside_a_crowd()));
 }
 
+/// A TLS handshake takes an emulated board a second, and a leader sends messages meanwhile.
+#[test]
+fn a_slow_question_is_answered_beside_requests_that_are_refused() {
+    let waiting = Waiting::at("127.0.0.1");
+    assert!((0..ATTEMPTS).any(|_| waiting.answers_beside_refused_requests()));
+}
+
 impl Waiting {
+    /// Returns whether a member's question, which is not complete yet, survives more of its requests than one address may have.
+    fn answers_beside_refused_requests(&self) -> bool {
+        let question = r"{ printf 'GET /mem'; sleep 3; printf 'bers HTTP/1.0\r\n\r\n'; }";
+        let question = format!("{question} | timeout 10 {}", self.client("ca"));
+        std::thread::scope(|scope| {
+            let member = scope.spawn(|| tool("sh", &["-c", &question]));
+            std::thread::sleep(Duration::from_millis(700));
+            let request = |_| {
+                std::thread::sleep(Duration::from_millis(50));
+                self.hold("POST /raft HTTP/1.1\r\n\r\n")
+            };
+            let refused: Vec<_> = (0..12).map(request).collect();
+            let said = member.join().unwrap();
+            for (mut client, input) in refused {
+                client.kill().unwrap();
+                client.wait().unwrap();
+                drop(input);
+            }
+            said.text().ends_with(WORDS)
+        })
+    }
+
     /// Returns whether a member at another address, whose request is not complete yet, survives many connections from one
     /// address, of which only eight stay open.
     fn answers_beside_a_crowd(&self) -> bool {
