@@ -15,7 +15,7 @@ use crate::support::tool::{Said, tool, tool_in};
 /// The time within which an answer must come. A caller that says nothing is cut off after five seconds.
 const SOON: Duration = Duration::from_secs(3);
 /// The pause before a running member is refused.
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(1500);
 /// How often something is tried that may take too long on a busy machine. The program hangs up after five seconds.
 const ATTEMPTS: usize = 5;
 const REQUEST: &str = r"GET /members HTTP/1.0\r\nHost: a\r\n\r\n";
