@@ -220,6 +220,33 @@ fn images_of_a_build_that_ended_before_its_manifest_are_good() {
 }
 
 #[test]
+fn plain_images_are_good_without_what_accompanies_them() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
+    let bill = scene.text("images/etcd1.spdx.json");
+    let damaged = bill.replacen("SPDX-2.3", "SPDX-2.4", 1);
+    scene.file("images/etcd1.spdx.json", &damaged);
+    let verified = scene.bare(&["verify", "images"]);
+    assert_eq!(verified.code, Some(3));
+    let problem = "\nimages/etcd1.spdx.json: BAD\n  the file's SHA-256 is ";
+    assert!(verified.stdout.contains(problem), "{}", verified.stdout);
+
+    for name in [
+        "etcd1.spdx.json",
+        "provenance.json",
+        "etcd-image.rpi-imager-manifest",
+        "SHA256SUMS",
+    ] {
+        fs::remove_file(scene.at("images").join(name)).unwrap();
+    }
+    let verified = scene.bare(&["verify", "images"]).done().stdout;
+    assert!(!verified.contains("BAD"), "{verified}");
+    assert!(
+        verified.starts_with("images/etcd1.img: good, "),
+        "{verified}"
+    );
+}
+
+#[test]
 fn a_manifest_that_leads_elsewhere_is_refused_and_removes_nothing() {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "1", "--format", "img.gz"]);
