@@ -243,7 +243,7 @@ impl Manifest {
         outputs.map(|output| output.format).collect()
     }
 
-    /// Returns whether files accompany the images. Version 0.1.0 wrote none beside images that were not published.
+    /// Returns whether files accompany each image. Earlier builds wrote none beside images that were not published.
     pub(crate) fn is_described(&self) -> bool {
         self.nodes.iter().all(|node| !node.attachments.is_empty())
     }

@@ -14,7 +14,7 @@ use crate::rng::Rng;
 
 /// The pause between two writes, and between two reads.
 const PAUSE: Duration = Duration::from_millis(40);
-/// The same where each starts etcdctl, which needs twenty times the processor time of a request.
+/// The same where each starts etcdctl: to start a program needs far more processor time than a request.
 const COMMAND_PAUSE: Duration = Duration::from_millis(200);
 
 /// The clients' record.
